@@ -15,7 +15,7 @@ use cellftp::broker::catalogue::Servers;
 use cellftp::broker::terms::{Caller, Principal, Target, Whose};
 use cellftp::broker::{Broker, Limits};
 use cellftp::modem::port::StreamConnector;
-use cellftp::modem::{Modem, Options};
+use cellftp::modem::{Modem, ModemOptions};
 use simcom_talk::at::framer::{Expect, Frame, Framer};
 use simcom_talk::ftps::escape::escape;
 use simcom_talk::ftps::listing::Lines;
@@ -133,7 +133,7 @@ impl Queue {
         let mut port = Some(port);
         let connector =
             StreamConnector(move || port.take().ok_or(std::io::ErrorKind::NotFound.into()));
-        let (modem, _) = Modem::spawn(connector, Options::default());
+        let (modem, _) = Modem::spawn(connector, ModemOptions::default());
         let names = ["a", "b", "c", "d"];
         let servers = names.map(|name| (name.to_owned(), server(name)));
         let servers = Servers::new(servers, false);

@@ -23,7 +23,7 @@ use crate::broker::Broker;
 use crate::broker::usage::Keeper;
 use crate::config::{self, Config};
 use crate::modem::health::Health;
-use crate::modem::{Modem, Options};
+use crate::modem::{Modem, ModemOptions};
 use crate::rpc::listen::{self, TcpDoor, UnixDoor};
 use crate::rpc::role::Roles;
 use crate::rpc::server::{GRACE, IN_ORDER, LAST_WORD};
@@ -97,10 +97,10 @@ impl Daemon {
             tracing::info!("listening on {door}");
         }
         let storage = Storage::open(config.durable.settings(), rpc::status::told)?;
-        let options = Options {
+        let options = ModemOptions {
             setup: module::setup(config, quirks),
             repair: config.repair.limits(),
-            ..Options::default()
+            ..ModemOptions::default()
         };
         let (modem, module) = Modem::spawn(module::connector(&config.module), options);
         let broker = Broker::new(modem, servers, config.limits());

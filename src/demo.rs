@@ -22,7 +22,7 @@ use unftp_sbe_fs::Filesystem;
 use crate::client::{self, Client, PutOptions, Target};
 use crate::config::{self, Config};
 use crate::daemon::{self, Daemon, Passed};
-use crate::modem::health::Link;
+use crate::modem::health::LinkState;
 
 const CONFIG: &str = include_str!("../config/demo.toml");
 
@@ -112,7 +112,7 @@ pub async fn run(args: DemoArgs) -> Result<(), Error> {
     let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
     let _end = stop.clone().drop_guard();
     let serving = tokio::spawn(daemon.serve(stop.clone(), hurry.clone()));
-    let ready = health.wait_for(|health| matches!(health.link, Link::Ready));
+    let ready = health.wait_for(|health| matches!(health.link, LinkState::Ready));
     timeout(BRING_UP, ready)
         .await
         .map_err(|_| Error::NotReady)?

@@ -80,13 +80,13 @@ pub trait Disk: Debug + Send + Sync {
         &self,
         path: &Path,
         new: bool,
-    ) -> io::Result<(Box<dyn redb::StorageBackend>, Identity)>;
+    ) -> io::Result<(Box<dyn redb::StorageBackend>, FileIdentity)>;
 
     /// Identifies the file or directory that a path leads to.
     ///
     /// # Errors
     /// As [`fs::metadata`].
-    fn identity(&self, path: &Path) -> io::Result<Identity>;
+    fn identity(&self, path: &Path) -> io::Result<FileIdentity>;
 
     /// Like `identity`, and keeps the file open: meanwhile no other file gets its identity.
     ///
@@ -103,7 +103,7 @@ pub trait Disk: Debug + Send + Sync {
 
 /// Distinguishes a file or directory from all others of the machine while it is open (inode(7)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Identity {
+pub struct FileIdentity {
     /// The device.
     pub device: u64,
     /// The inode number on the device.
@@ -113,7 +113,7 @@ pub struct Identity {
 /// A file or directory kept open, so that it can be distinguished from one that replaces it.
 #[derive(Debug)]
 pub struct Anchor {
-    identity: Identity,
+    identity: FileIdentity,
     /// If it were deleted and not open, the next directory could get its inode.
     _open: Option<File>,
 }
@@ -121,7 +121,7 @@ pub struct Anchor {
 impl Anchor {
     /// An anchor on a disk that never gives an identity twice.
     #[must_use]
-    pub const fn new(identity: Identity) -> Self {
+    pub const fn new(identity: FileIdentity) -> Self {
         Self {
             identity,
             _open: None,
@@ -138,7 +138,7 @@ impl Anchor {
 }
 
 /// Whether a path leads to this file.
-pub(crate) fn leads_to(disk: &dyn Disk, path: &Path, identity: Identity) -> io::Result<bool> {
+pub(crate) fn leads_to(disk: &dyn Disk, path: &Path, identity: FileIdentity) -> io::Result<bool> {
     match disk.identity(path) {
         Ok(found) => Ok(found == identity),
         Err(error) => match error.kind() {
@@ -260,7 +260,7 @@ impl Disk for System {
         &self,
         path: &Path,
         new: bool,
-    ) -> io::Result<(Box<dyn redb::StorageBackend>, Identity)> {
+    ) -> io::Result<(Box<dyn redb::StorageBackend>, FileIdentity)> {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(new).open(path)?;
         let identity = identity_of(&file.metadata()?);
@@ -268,7 +268,7 @@ impl Disk for System {
         Ok((Box::new(backend), identity))
     }
 
-    fn identity(&self, path: &Path) -> io::Result<Identity> {
+    fn identity(&self, path: &Path) -> io::Result<FileIdentity> {
         Ok(identity_of(&fs::metadata(path)?))
     }
 
@@ -290,8 +290,8 @@ impl Disk for System {
     }
 }
 
-fn identity_of(metadata: &fs::Metadata) -> Identity {
-    Identity {
+fn identity_of(metadata: &fs::Metadata) -> FileIdentity {
+    FileIdentity {
         device: metadata.dev(),
         inode: metadata.ino(),
     }

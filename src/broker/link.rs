@@ -4,13 +4,14 @@ pub(crate) mod logins;
 mod slot;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
 
-use super::scheduler::{Full, Key, Limits, Scheduler};
+use super::scheduler::{Full, Limits, QueueKey, Scheduler};
 use crate::broker::link::logins::Logins;
 use crate::broker::scheduler::estimate::{Costs, Part};
 use crate::broker::terms::{Lived, Load, Principal, Way};
@@ -36,7 +37,7 @@ pub(crate) struct Link {
 #[derive(Debug)]
 struct Queue {
     scheduler: Scheduler,
-    waiters: HashMap<Key, Waiter>,
+    waiters: HashMap<QueueKey, Waiter>,
     costs: Costs,
     /// The server where the last successful job left the module, if it is logged in.
     left_at: Option<operation::SessionTarget>,
@@ -56,12 +57,12 @@ const SERVERS: usize = 64;
 #[derive(Debug)]
 struct Waiter {
     grant: oneshot::Sender<Turn>,
-    place: watch::Sender<Place>,
+    place: watch::Sender<QueuePlace>,
 }
 
 /// A place in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Place {
+pub struct QueuePlace {
     /// Operations that go first.
     pub ahead: usize,
     /// When its turn is expected; `None` until that is estimated.
@@ -178,7 +179,7 @@ impl Link {
     }
 
     /// The place of each waiting job.
-    pub(crate) fn places(&self, now: Instant) -> HashMap<Key, Place> {
+    pub(crate) fn places(&self, now: Instant) -> HashMap<QueueKey, QueuePlace> {
         self.queue().places(now).collect()
     }
 
@@ -215,12 +216,12 @@ impl Link {
     }
 
     fn logins(&self) -> MutexGuard<'_, Logins<()>> {
-        self.logins.lock().unwrap_or_else(PoisonError::into_inner)
+        self.logins.lock()
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
         // No code panics while it holds the lock; and if one did, the queue would still be valid.
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock()
     }
 
     /// Gives a free link to the next job, and tells the waiting jobs their places.
@@ -268,11 +269,11 @@ impl Queue {
         self.left_at = None;
     }
 
-    fn places(&self, now: Instant) -> impl Iterator<Item = (Key, Place)> + use<> {
+    fn places(&self, now: Instant) -> impl Iterator<Item = (QueueKey, QueuePlace)> + use<> {
         let starts = self.scheduler.starts(&self.costs, now).into_iter();
         starts.enumerate().map(move |(ahead, (key, wait))| {
             let start = now.checked_add(wait);
-            (key, Place { ahead, start })
+            (key, QueuePlace { ahead, start })
         })
     }
 }
@@ -325,7 +326,7 @@ mod tests {
             .map(|_| link.admit(&Principal::new("p")).unwrap())
             .collect();
         let ahead: Vec<_> = (0..3)
-            .map(|_| watch::Sender::new(Place::default()))
+            .map(|_| watch::Sender::new(QueuePlace::default()))
             .collect();
         let _looks: Vec<_> = ahead.iter().map(watch::Sender::subscribe).collect();
         let first = slots[0].turn(wish(), &ahead[0]).await.unwrap();
@@ -355,7 +356,7 @@ mod tests {
         let slots: Vec<_> = (0..3)
             .map(|_| link.admit(&Principal::new("p")).unwrap())
             .collect();
-        let ahead = watch::Sender::new(Place::default());
+        let ahead = watch::Sender::new(QueuePlace::default());
         let first = slots[0].turn(wish(), &ahead).await;
         {
             let leaving = slots[1].turn(wish(), &ahead);
@@ -376,7 +377,7 @@ mod tests {
         let slots: Vec<_> = (0..3)
             .map(|_| link.admit(&Principal::new("p")).unwrap())
             .collect();
-        let ahead = watch::Sender::new(Place::default());
+        let ahead = watch::Sender::new(QueuePlace::default());
         let first = slots[0].turn(wish(), &ahead).await;
         let mut second = Box::pin(slots[1].turn(wish(), &ahead));
         assert!(futures_util::poll!(&mut second).is_pending());

@@ -8,9 +8,10 @@ mod kept;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::{Instant, timeout};
 
 use crate::broker::catalogue::{Location, Servers};
@@ -268,7 +269,7 @@ impl Names {
     }
 
     fn writers(&self) -> MutexGuard<'_, Vec<Weak<Writer>>> {
-        self.writers.lock().unwrap_or_else(PoisonError::into_inner)
+        self.writers.lock()
     }
 }
 

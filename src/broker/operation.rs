@@ -13,20 +13,21 @@ mod stay;
 mod telling;
 
 use std::future::pending;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::link::{Link, Place, Slot, Turn};
+use super::link::{Link, QueuePlace, Slot, Turn};
 use super::names::{Name, Touch, Writer};
 use super::scheduler::{Wish, Yielding};
 use super::usage::{Allowance, Moved, Traffic};
-use crate::broker::catalogue::{Profile, SessionUse};
+use crate::broker::catalogue::{ServerProfile, SessionUse};
 use crate::broker::terms::{
-    Cause, Error, Key, Labels, Load, Named, Principal, Priority, Way, Why, Yields,
+    Cause, Error, Key, Labels, Load, Named, Principal, Priority, Way, YieldReason, Yields,
 };
 use crate::broker::watch::{Events, Failing, Outcome, metrics};
 use crate::modem::health::LoggedIn;
@@ -54,14 +55,14 @@ pub(crate) struct Operation {
     /// Ends the operation.
     pub(crate) cancel: CancellationToken,
     /// Its place while it waits.
-    pub(crate) place: watch::Sender<Place>,
+    pub(crate) place: watch::Sender<QueuePlace>,
     /// When it yields the link before its end.
     pub(crate) yields: Yields,
     priority: Priority,
     method: &'static str,
     /// Its server; `None` where it concerns the module alone.
     server: Option<Arc<Server>>,
-    profile: Profile,
+    profile: ServerProfile,
     labels: Labels,
     /// The named request that it belongs to, if any.
     request: Option<Named>,
@@ -104,7 +105,7 @@ struct Facts {
     /// Time on the link, without the current job.
     on_link: Duration,
     /// When and why the scheduler asked it to yield.
-    asked: Option<(Instant, Why)>,
+    asked: Option<(Instant, YieldReason)>,
     /// When it yielded the link, to resume later.
     yielded: Option<Instant>,
     started: bool,
@@ -128,7 +129,7 @@ struct Done {
     answer: Result<Output, modem::Error>,
     took: Duration,
     /// When and why the scheduler asked it to yield.
-    asked: Option<(Instant, Why)>,
+    asked: Option<(Instant, YieldReason)>,
     ended: Instant,
 }
 
@@ -209,7 +210,7 @@ impl Operation {
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock()
     }
 
     /// Runs one job. Passes the link on when the module is free. Books what the job moved, however
@@ -248,7 +249,7 @@ impl Operation {
                 None => self.link.learn(stay.spent(output, took), standing.clone()),
             }
             if is_yielded(output) {
-                let why = asked.map_or(Why::Urgent, |(_, why)| why);
+                let why = asked.map_or(YieldReason::Urgent, |(_, why)| why);
                 self.yielded(ended, why);
             }
         }
@@ -572,7 +573,7 @@ impl Operation {
     }
 
     fn facts(&self) -> MutexGuard<'_, Facts> {
-        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+        self.facts.lock()
     }
 }
 

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use crate::broker::scheduler::estimate::Costs;
 use crate::broker::terms::share::Share as Places;
 use crate::broker::terms::{Load, Principal, Priority, Way};
-pub use crate::broker::terms::{Why, Yields};
+pub use crate::broker::terms::{YieldReason, Yields};
 use simcom_talk::ftps::value::Server;
 use yielding::{Guest, Tenant};
 pub(crate) use yielding::{Verdict, Yielding};
@@ -62,8 +62,8 @@ const TURN: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Scheduler {
     limits: Limits,
-    admitted: HashMap<Key, Principal>,
-    waiting: BTreeMap<Key, Waiting>,
+    admitted: HashMap<QueueKey, Principal>,
+    waiting: BTreeMap<QueueKey, Waiting>,
     running: Option<Running>,
     shares: HashMap<Principal, Share>,
     /// The server where the last job left the module.
@@ -83,7 +83,7 @@ pub(crate) struct Scheduler {
 /// The job or chore that has the link.
 #[derive(Debug)]
 struct Running {
-    key: Key,
+    key: QueueKey,
     /// When it got the link.
     granted: Instant,
     /// When it began its current job.
@@ -99,7 +99,7 @@ struct Running {
 
 /// Names an admitted operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Key(u64);
+pub(crate) struct QueueKey(u64);
 
 /// What a job that asks for the link needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,7 +177,7 @@ impl Scheduler {
     }
 
     /// Admits an operation; it keeps its place until it leaves.
-    pub(crate) fn admit(&mut self, principal: &Principal, now: Instant) -> Result<Key, Full> {
+    pub(crate) fn admit(&mut self, principal: &Principal, now: Instant) -> Result<QueueKey, Full> {
         let own = self.shares.get(principal).map_or(0, |share| share.admitted);
         let share = Places {
             in_all: self.limits.max as u64,
@@ -186,7 +186,7 @@ impl Scheduler {
         let admitted = share.admit(self.admitted.len() as u64, own as u64, 1);
         admitted.map_err(|full| self.full(full.own))?;
         self.keys += 1;
-        let key = Key(self.keys);
+        let key = QueueKey(self.keys);
         self.admitted.insert(key, principal.clone());
         let share = self.shares.entry(principal.clone()).or_default();
         share.admitted += 1;
@@ -196,7 +196,7 @@ impl Scheduler {
     }
 
     /// An admitted operation asks for the link.
-    pub(crate) fn ask(&mut self, key: Key, wish: Wish, now: Instant) {
+    pub(crate) fn ask(&mut self, key: QueueKey, wish: Wish, now: Instant) {
         if let Some(principal) = self.admitted.get(&key) {
             self.asked += 1;
             let principal = principal.clone();
@@ -213,12 +213,12 @@ impl Scheduler {
     }
 
     /// An operation withdraws its request for the link.
-    pub(crate) fn withdraw(&mut self, key: Key) {
+    pub(crate) fn withdraw(&mut self, key: QueueKey) {
         self.waiting.remove(&key);
     }
 
     /// Gives a free link to the next job, never to one whose deadline has passed.
-    pub(crate) fn next(&mut self, now: Instant) -> Option<Key> {
+    pub(crate) fn next(&mut self, now: Instant) -> Option<QueueKey> {
         if self.running.is_some() {
             return None;
         }
@@ -256,12 +256,12 @@ impl Scheduler {
     }
 
     /// Gives the link to a chore of the daemon if no job has it or waits for it.
-    pub(crate) fn next_chore(&mut self, now: Instant) -> Option<Key> {
+    pub(crate) fn next_chore(&mut self, now: Instant) -> Option<QueueKey> {
         if self.running.is_some() || !self.waiting.is_empty() {
             return None;
         }
         self.keys += 1;
-        let key = Key(self.keys);
+        let key = QueueKey(self.keys);
         self.running = Some(Running {
             key,
             granted: now,
@@ -288,7 +288,7 @@ impl Scheduler {
     }
 
     /// The size of the running transfer is known now.
-    pub(crate) fn sized(&mut self, key: Key, bytes: u64) {
+    pub(crate) fn sized(&mut self, key: QueueKey, bytes: u64) {
         if let Some(Running { job, .. }) = self.running.as_mut().filter(|held| held.key == key)
             && let Some((Load::Up(size) | Load::Down(size), _)) = job
         {
@@ -297,14 +297,14 @@ impl Scheduler {
     }
 
     /// The running transfer has moved `bytes` bytes since it got the link.
-    pub(crate) fn moved(&mut self, key: Key, bytes: u64) {
+    pub(crate) fn moved(&mut self, key: QueueKey, bytes: u64) {
         if let Some(running) = self.running.as_mut().filter(|held| held.key == key) {
             running.moved = bytes;
         }
     }
 
     /// The caller of the running transfer trickles, or goes on.
-    pub(crate) fn trickles(&mut self, key: Key, trickles: bool) {
+    pub(crate) fn trickles(&mut self, key: QueueKey, trickles: bool) {
         if trickles {
             self.stood_still(key);
         }
@@ -314,7 +314,7 @@ impl Scheduler {
     }
 
     /// The caller of the job on the link neither sent nor read.
-    pub(crate) fn stood_still(&mut self, key: Key) {
+    pub(crate) fn stood_still(&mut self, key: QueueKey) {
         if let Some(principal) = self.admitted.get(&key)
             && let Some(share) = self.shares.get_mut(principal)
         {
@@ -324,14 +324,14 @@ impl Scheduler {
 
     /// Whether a caller of the same principal held up the link, within the time that [`REMEMBERED`]
     /// bounds.
-    pub(crate) fn has_stood_still(&self, key: Key) -> bool {
+    pub(crate) fn has_stood_still(&self, key: QueueKey) -> bool {
         let principal = self.admitted.get(&key);
         let share = principal.and_then(|principal| self.shares.get(principal));
         share.is_some_and(|share| share.stood_still)
     }
 
     /// Whether the transfer on the link yields to the waiting jobs.
-    pub(crate) fn verdict(&self, key: Key, costs: &Costs, now: Instant) -> Verdict {
+    pub(crate) fn verdict(&self, key: QueueKey, costs: &Costs, now: Instant) -> Verdict {
         let running = self.running.as_ref().filter(|running| running.key == key);
         let Some((running, yielding, (load, _))) =
             running.and_then(|running| Some((running, running.yielding?, running.job?)))
@@ -359,7 +359,7 @@ impl Scheduler {
     /// Whether the operation on the link may run its next job before the waiting jobs: no waiting
     /// job ranks before it, or its share of time is not over. Yielding between two jobs costs
     /// nothing but the logins, where the next job goes to another server.
-    pub(crate) fn may_go_on(&self, key: Key, costs: &Costs, now: Instant) -> bool {
+    pub(crate) fn may_go_on(&self, key: QueueKey, costs: &Costs, now: Instant) -> bool {
         let Some(running) = self.running.as_ref().filter(|running| running.key == key) else {
             return false;
         };
@@ -385,7 +385,7 @@ impl Scheduler {
     }
 
     /// The operation on the link begins its next job.
-    pub(crate) fn goes_on(&mut self, key: Key, wish: &Wish, now: Instant) {
+    pub(crate) fn goes_on(&mut self, key: QueueKey, wish: &Wish, now: Instant) {
         if let Some(running) = self.running.as_mut().filter(|held| held.key == key) {
             running.since = now;
             running.job = running.job.map(|(_, way)| (wish.load, way));
@@ -396,7 +396,7 @@ impl Scheduler {
     }
 
     /// How long each waiting job still waits, in their order.
-    pub(crate) fn starts(&self, costs: &Costs, now: Instant) -> Vec<(Key, Duration)> {
+    pub(crate) fn starts(&self, costs: &Costs, now: Instant) -> Vec<(QueueKey, Duration)> {
         let order = self.order(now);
         let rest = self.running.as_ref().and_then(|running| {
             let (load, way) = running.job?;
@@ -409,7 +409,7 @@ impl Scheduler {
     }
 
     /// The job on the link has ended.
-    pub(crate) fn done(&mut self, key: Key, now: Instant) {
+    pub(crate) fn done(&mut self, key: QueueKey, now: Instant) {
         if let Some(running) = self.running.take_if(|running| running.key == key) {
             self.silent = now;
             if running.job.is_some() {
@@ -422,7 +422,7 @@ impl Scheduler {
     }
 
     /// An operation has ended.
-    pub(crate) fn leave(&mut self, key: Key, now: Instant) {
+    pub(crate) fn leave(&mut self, key: QueueKey, now: Instant) {
         self.withdraw(key);
         self.done(key, now);
         if let Some(principal) = self.admitted.remove(&key) {

@@ -1,12 +1,13 @@
 //! The state that all calls of the broker share, and how each call begins.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::catalogue::{Location, Profile, ProfileInfo, Servers, SessionUse, Sessions};
+use super::catalogue::{Location, ProfileInfo, ServerProfile, Servers, SessionUse, Sessions};
 use super::limits::{Limits, Upkeep};
 use super::link::Link;
 use super::names::Names;
@@ -276,7 +277,7 @@ impl Broker {
         let (server, profile) = location
             .map(|location| (location.server, location.profile))
             .unzip();
-        let profile: Profile = profile.unwrap_or_default();
+        let profile: ServerProfile = profile.unwrap_or_default();
         let admission = Admission {
             caller,
             method,
@@ -327,9 +328,6 @@ impl Broker {
 
     pub(crate) fn sessions(&self) -> MutexGuard<'_, Sessions> {
         // No code panics while it holds the lock; and if one did, the table would still be valid.
-        self.shared
-            .sessions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shared.sessions.lock()
     }
 }

@@ -15,13 +15,13 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, sleep_until, timeout};
 
-use crate::modem::health::{Health, Link, LoggedIn};
+use crate::modem::health::{Health, LinkState, LoggedIn};
 use crate::modem::source::{Source, Supply};
 use crate::modem::{Error, Job, Modem};
 use simcom_talk::dialogue::facts::Capabilities;
 use simcom_talk::dialogue::failure::{Cause, Ending, Failure, Finding, Stage};
 use simcom_talk::dialogue::operation::{
-    Before, BegunDownload, Cleared, Delivered, Delivery, Directory, Doubt, Download, Found,
+    Before, BegunDownload, Cleared, Delivered, Delivery, Directory, Doubt, Download, FoundName,
     Operation, Output, Piece, Progress, ProgressStage, Remains, SessionTarget, Standing, Stored,
     Task, Upload,
 };
@@ -60,7 +60,7 @@ fn modem_with(
     let mut capabilities = Capabilities::default();
     capabilities.profile.abort = aborts;
     let health = Health {
-        link: Link::Ready,
+        link: LinkState::Ready,
         logged_in,
         capabilities: Arc::new(capabilities),
         ..Health::default()
@@ -303,7 +303,7 @@ impl Module {
     }
 
     /// Publishes the state of its link; only after its start.
-    pub(crate) fn link(&self, link: Link) {
+    pub(crate) fn link(&self, link: LinkState) {
         let state = self.state();
         let health = state.health.as_ref().unwrap();
         health.send_modify(|health| health.link = link);
@@ -401,7 +401,7 @@ impl Module {
                 listing
                     .or_else(|| self.content(name.as_str()))
                     .ok_or_else(absent)?;
-                let found = Found::Listed(Box::new(facts), Bytes::new());
+                let found = FoundName::Listed(Box::new(facts), Bytes::new());
                 Ok(Output::Found(found))
             }
             Task::RemoveDirectory(name) => match self.listing(name.as_str()) {

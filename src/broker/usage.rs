@@ -12,14 +12,15 @@ mod ledger;
 mod moved;
 mod store;
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use crate::broker::terms::Principal;
-pub use crate::broker::terms::{Limit, Period, Scope, Standing};
+pub use crate::broker::terms::{Limit, LimitUse, Period, Scope};
 use crate::modem::clock;
 pub(crate) use air::Traffic;
 pub(crate) use allowance::Allowance;
@@ -58,7 +59,7 @@ pub struct Report {
     /// The principal's own accounts.
     pub own: Vec<(Account, Counts)>,
     /// The limits of the principal's operations; each with its profile, if it has one.
-    pub limits: Vec<(Option<Arc<str>>, Standing)>,
+    pub limits: Vec<(Option<Arc<str>>, LimitUse)>,
     /// When the current day ends.
     pub day_ends: SystemTime,
     /// When the current month ends.
@@ -102,17 +103,17 @@ impl Usage {
                 principal: Some(principal.clone()),
             };
             let limits = self.limits(&account, limit);
-            let standings: Vec<_> = ledger.standings(&account, limits).collect();
-            (account.profile, standings)
+            let limit_uses: Vec<_> = ledger.limit_uses(&account, limits).collect();
+            (account.profile, limit_uses)
         };
         let (_, shared) = of(None, Limit::default());
-        let shared = shared.into_iter().map(|standing| (None, standing));
+        let shared = shared.into_iter().map(|limit_use| (None, limit_use));
         let profiles = profiles.flat_map(|(name, limit)| {
-            let (name, standings) = of(Some(name), limit);
-            let standings = standings.into_iter();
-            let standings = standings.filter(|standing| standing.scope == Scope::Profile);
-            standings
-                .map(|standing| (name.clone(), standing))
+            let (name, limit_uses) = of(Some(name), limit);
+            let limit_uses = limit_uses.into_iter();
+            let limit_uses = limit_uses.filter(|limit_use| limit_use.scope == Scope::Profile);
+            limit_uses
+                .map(|limit_use| (name.clone(), limit_use))
                 .collect::<Vec<_>>()
         });
         Report {
@@ -127,12 +128,12 @@ impl Usage {
     }
 
     /// The state of the limits that all principals share.
-    pub(crate) fn standings(&self) -> Vec<Standing> {
+    pub(crate) fn limit_uses(&self) -> Vec<LimitUse> {
         let limits = [(Scope::Module, self.limits.module); 1];
         let none = (Scope::Client, Limit::default());
         let ledger = self.ledger(self.now());
         ledger
-            .standings(&Account::default(), [limits[0], none, none])
+            .limit_uses(&Account::default(), [limits[0], none, none])
             .collect()
     }
 
@@ -156,7 +157,7 @@ impl Usage {
     }
 
     fn ledger(&self, now: Now) -> MutexGuard<'_, Ledger> {
-        let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ledger = self.ledger.lock();
         ledger.roll(now);
         ledger
     }

@@ -12,7 +12,7 @@ use super::file::{contents, locate};
 use crate::broker::terms;
 use crate::certificates;
 use simcom_talk::ftps::tls::{
-    CaCertificate, ClientIdentity, IdentityError, TlsFloor, TlsPolicy, Verify,
+    CaCertificate, ClientIdentity, IdentityError, ServerProof, TlsFloor, TlsPolicy,
 };
 use simcom_talk::ftps::value::{Host, NameCode, Password, Server, ServerType, Username};
 
@@ -290,20 +290,20 @@ impl ServerProfile {
             })
     }
 
-    fn verify(&self) -> Result<Verify, String> {
+    fn verify(&self) -> Result<ServerProof, String> {
         let file = self.ca_file.as_path();
         let named = !file.as_os_str().is_empty();
         Ok(match (self.security, self.verify) {
             (Security::None, _) if named => {
                 return Err(NO_TLS.into());
             }
-            (Security::None, _) => Verify::None,
+            (Security::None, _) => ServerProof::None,
             (_, Verification::None) if named => {
                 return Err(
                     "is given, but `verify` is \"none\": nothing would be held against it".into(),
                 );
             }
-            (_, Verification::None) => Verify::None,
+            (_, Verification::None) => ServerProof::None,
             (_, Verification::Required) if !named => {
                 return Err("is empty, and the modules know no authority of their own; allowed: a PEM file with \
                      the certificate that signed the server's, or with the server's own; or \
@@ -314,7 +314,7 @@ impl ServerProfile {
                 let (path, text) = contents(file)?;
                 let ca = CaCertificate::from_pem(&text, certificates::can_sign)
                     .map_err(|rule| format!("{} {rule}", path.display()))?;
-                Verify::Required(ca)
+                ServerProof::Required(ca)
             }
         })
     }

@@ -6,7 +6,7 @@ use std::io;
 use crate::config::{Config, Device, FlowControl, Module};
 use crate::modem::port::{Connector, SerialConnector, StreamConnector};
 #[cfg(feature = "emulator")]
-use simcom_emulator::{Profile, serve::in_process};
+use simcom_emulator::{Model, serve::in_process};
 use simcom_talk::dialogue::Setup;
 use simcom_talk::ftps::Quirks;
 
@@ -31,7 +31,7 @@ pub(crate) fn connector(config: &Module) -> Box<dyn Connector> {
         }),
         #[cfg(feature = "emulator")]
         Device::Emulator => {
-            let profile = Profile::of(config.emulator.family);
+            let profile = Model::of(config.emulator.family);
             let module = in_process(profile, config.emulator.knobs.clone());
             Box::new(StreamConnector(move || Ok(module.open())))
         }

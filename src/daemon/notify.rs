@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::modem::health::{Health, Link};
+use crate::modem::health::{Health, LinkState};
 
 /// How long systemd may take to read a notification. Its one socket for all services holds few messages, and is
 /// full for a while on a machine that boots. systemd gives up a daemon that has not reported its start after 90
@@ -101,14 +101,14 @@ async fn send(states: &[NotifyState<'_>]) -> io::Result<()> {
     socket.send(text.as_bytes()).await.map(drop)
 }
 
-fn status(link: &Link) -> String {
+fn status(link: &LinkState) -> String {
     match link {
-        Link::Absent(error) => match error.device() {
+        LinkState::Absent(error) => match error.device() {
             Some(device) => format!("{error}: {device}"),
             None => error.to_string(),
         },
-        Link::BringingUp => "bringing the module up".into(),
-        Link::Ready => "ready".into(),
-        Link::Fault(error) => format!("the module cannot serve: {error}"),
+        LinkState::BringingUp => "bringing the module up".into(),
+        LinkState::Ready => "ready".into(),
+        LinkState::Fault(error) => format!("the module cannot serve: {error}"),
     }
 }

@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::modem::health::{Health, Link as State};
+use crate::modem::health::{Health, LinkState};
 use crate::modem::{Error, Job, JobId, Modem, clock};
 use simcom_talk::dialogue::operation::{Delivery, Operation, Output, Progress, Standing, Task};
 
@@ -43,7 +43,7 @@ impl Link {
     /// Waits until the module is ready or is known not to be. Answers with what is known then.
     pub(super) async fn brought_up(&self) -> Health {
         let mut health = self.0.health();
-        let known = health.wait_for(|health| !matches!(health.link, State::BringingUp));
+        let known = health.wait_for(|health| !matches!(health.link, LinkState::BringingUp));
         // The task has ended, or takes longer than any of its steps: the answer is what is known now.
         let _ = timeout(BRING_UP, known).await;
         self.health()

@@ -26,7 +26,7 @@ use tokio::time::{sleep, timeout};
 use crate::config::{self, Config, Device};
 use crate::daemon::module as daemon;
 use crate::modem::health::Health;
-use crate::modem::{Modem, Options, chain, clock};
+use crate::modem::{Modem, ModemOptions, chain, clock};
 use answers::Answers;
 pub use args::DoctorArgs;
 use link::Link;
@@ -89,10 +89,10 @@ pub async fn run(args: DoctorArgs, config: Config) -> Result<Findings, Error> {
     let servers = servers(&args, &config)?;
     let file = args.file.as_deref().map(RemotePath::of_text);
     let file = file.transpose().map_err(Error::File)?;
-    let options = Options {
+    let options = ModemOptions {
         setup: daemon::setup(&config, config.module.quirks()?),
         repair: nothing(),
-        ..Options::default()
+        ..ModemOptions::default()
     };
     let (tapped, tap) = Tapped::new(daemon::connector(&config.module));
     let (modem, task) = Modem::spawn(tapped, options);

@@ -9,7 +9,7 @@ use super::answers::{Answers, Clock};
 use super::heard::Heard;
 use super::report::Report;
 use crate::modem::Error;
-use crate::modem::health::{Health, Link};
+use crate::modem::health::{Health, LinkState};
 use simcom_talk::dialogue::facts::Sim;
 use simcom_talk::dialogue::failure::{Cause, Stage};
 
@@ -73,7 +73,7 @@ fn level(line: &str) -> Option<&str> {
 /// The SIM, in the words of the module.
 pub(super) fn sim(report: &mut Report, health: &Health, answers: &Answers) {
     let failed = match &health.link {
-        Link::Fault(Error::NotReady(failure)) if failure.stage == Stage::Sim => Some(failure),
+        LinkState::Fault(Error::NotReady(failure)) if failure.stage == Stage::Sim => Some(failure),
         _ => None,
     };
     match (
@@ -207,7 +207,7 @@ pub(super) fn address(report: &mut Report, answers: &Answers) {
 /// A module that answers and is not ready, for a reason that no other finding has.
 pub(super) fn unserved(report: &mut Report, health: &Health) {
     match &health.link {
-        Link::Fault(Error::NotReady(failure))
+        LinkState::Fault(Error::NotReady(failure))
             if !matches!(failure.stage, Stage::Sim | Stage::Device) =>
         {
             report.problem(
@@ -216,12 +216,12 @@ pub(super) fn unserved(report: &mut Report, health: &Health) {
                 "Run the doctor again in a minute: the module may be starting.",
             );
         }
-        Link::BringingUp => report.problem(
+        LinkState::BringingUp => report.problem(
             "module",
             "The module was not brought up in time.",
             "Run the doctor again in a minute. Where that goes on, cut the module's power.",
         ),
-        Link::Absent(_) | Link::Fault(_) | Link::Ready => {}
+        LinkState::Absent(_) | LinkState::Fault(_) | LinkState::Ready => {}
     }
 }
 

@@ -11,7 +11,7 @@ use super::report::Report;
 use super::usb::Usb;
 use crate::config::{Device, FlowControl, Module};
 use crate::modem::Error;
-use crate::modem::health::Link;
+use crate::modem::health::LinkState;
 use simcom_talk::dialogue::failure::{Cause, Failure, Stage};
 
 /// The fastest rate at which a UART without flow control is not expected to lose bytes of a download while the
@@ -23,7 +23,7 @@ pub(super) fn look(
     report: &mut Report,
     config: &Module,
     usb: Option<&Usb>,
-    link: &Link,
+    link: &LinkState,
     heard: &Heard,
 ) -> bool {
     let Device::Serial(device) = &config.device else {
@@ -32,9 +32,9 @@ pub(super) fn look(
             "The configured device is the emulated module inside this program.",
         );
         spoken(report, heard);
-        return matches!(link, Link::Ready);
+        return matches!(link, LinkState::Ready);
     };
-    if let Link::Absent(error) = link {
+    if let LinkState::Absent(error) = link {
         closed(report, &device.to_string_lossy(), error);
         kind(report, usb);
         return false;
@@ -43,18 +43,18 @@ pub(super) fn look(
     kind(report, usb);
     settings(report, config, usb);
     let silent = match link {
-        Link::Fault(Error::NotReady(failure)) => {
+        LinkState::Fault(Error::NotReady(failure)) => {
             failure.stage == Stage::Device && is_silence(failure)
         }
-        Link::BringingUp => !answers(heard),
-        Link::Absent(_) | Link::Fault(_) | Link::Ready => false,
+        LinkState::BringingUp => !answers(heard),
+        LinkState::Absent(_) | LinkState::Fault(_) | LinkState::Ready => false,
     };
     if silent {
         dumb(report, usb, heard);
         return false;
     }
     spoken(report, heard);
-    matches!(link, Link::Ready)
+    matches!(link, LinkState::Ready)
 }
 
 fn is_silence(failure: &Failure) -> bool {

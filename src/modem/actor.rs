@@ -24,7 +24,7 @@ use super::health::Health;
 use super::job::Job;
 use super::port::{Connector, Port};
 use super::source::{Source, Supply};
-use super::{Options, clock};
+use super::{ModemOptions, clock};
 use mend::Repairs;
 use simcom_talk::dialogue::failure::{Cause, Ending};
 use simcom_talk::dialogue::operation::{Delivery, Output};
@@ -102,7 +102,7 @@ const READ: usize = 4096;
 impl<C: Connector> ModemActor<C> {
     pub(super) fn new(
         connector: C,
-        options: Options,
+        options: ModemOptions,
         jobs: mpsc::Receiver<Job>,
         health: watch::Sender<Health>,
     ) -> Self {

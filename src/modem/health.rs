@@ -13,7 +13,7 @@ use simcom_talk::ftps::value::{Host, Server, Username};
 #[derive(Debug, Clone)]
 pub struct Health {
     /// Whether the module serves jobs.
-    pub link: Link,
+    pub link: LinkState,
     /// When `link` last changed, since the daemon's start.
     pub since: Duration,
     /// The manufacturer, model and firmware; empty before the module was asked.
@@ -58,7 +58,7 @@ pub struct Repair {
 impl Default for Health {
     fn default() -> Self {
         Self {
-            link: Link::BringingUp,
+            link: LinkState::BringingUp,
             since: Duration::ZERO,
             identity: Identity::default(),
             capabilities: Arc::default(),
@@ -73,7 +73,7 @@ impl Default for Health {
 
 /// Whether the module serves jobs.
 #[derive(Debug, Clone)]
-pub enum Link {
+pub enum LinkState {
     /// The serial device cannot be opened.
     Absent(Error),
     /// The device is open; the module is being brought up.

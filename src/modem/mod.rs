@@ -20,7 +20,7 @@ use simcom_talk::dialogue::{Patience, Setup, ladder};
 
 /// Settings of the actor at its start.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct ModemOptions {
     /// Settings of the module, sent at each bring-up.
     pub setup: Setup,
     /// How long the dialogue waits where no command defines a time.
@@ -42,7 +42,7 @@ impl Modem {
     /// does both again whenever they are lost.
     ///
     /// The task ends when every [`Modem`] is dropped and it has logged out.
-    pub fn spawn(connector: impl Connector, options: Options) -> (Self, JoinHandle<()>) {
+    pub fn spawn(connector: impl Connector, options: ModemOptions) -> (Self, JoinHandle<()>) {
         // One job waits in the channel while another is at the port, so that the port is never idle
         // for want of one. The caller keeps the queue.
         let (jobs_in, jobs) = mpsc::channel(1);

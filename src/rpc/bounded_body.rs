@@ -4,13 +4,14 @@ mod framing;
 
 use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http_body::{Body, Frame, SizeHint};
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep};
 use tonic::Status;
@@ -46,7 +47,7 @@ impl MessageMemory {
     }
 
     pub(super) fn of(&self, principal: &Principal) -> Account {
-        let mut by = self.by.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut by = self.by.lock();
         let known = by.get(principal).and_then(Weak::upgrade);
         let own = known.unwrap_or_else(|| {
             by.retain(|_, own| own.strong_count() > 0);

@@ -1,7 +1,8 @@
 //! What the calls of a connection know of it: who is at its other end, and whether calls are running.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 use tonic::{Extensions, Status};
 
@@ -73,7 +74,7 @@ impl ConnectionInfo {
 
     fn calls(&self) -> MutexGuard<'_, Calls> {
         // No code panics while it holds the lock, and the counts would be right after a panic.
-        self.0.calls.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.calls.lock()
     }
 }
 

@@ -10,7 +10,7 @@ use super::ftps::Ftps;
 use super::module::Module;
 use super::storage::ModuleStorage;
 use super::transfers::KeptTransfers;
-use crate::modem::health::{Health, Link};
+use crate::modem::health::{Health, LinkState};
 use crate::proto::ftps_service_server::FtpsServiceServer;
 use crate::proto::modem_service_server::ModemServiceServer;
 use crate::proto::module_storage_service_server::ModuleStorageServiceServer;
@@ -62,9 +62,11 @@ async fn set(reporter: &HealthReporter, status: ServingStatus) {
     }
 }
 
-fn status(link: &Link) -> ServingStatus {
+fn status(link: &LinkState) -> ServingStatus {
     match link {
-        Link::Ready => ServingStatus::Serving,
-        Link::Absent(_) | Link::BringingUp | Link::Fault(_) => ServingStatus::NotServing,
+        LinkState::Ready => ServingStatus::Serving,
+        LinkState::Absent(_) | LinkState::BringingUp | LinkState::Fault(_) => {
+            ServingStatus::NotServing
+        }
     }
 }

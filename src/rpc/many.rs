@@ -23,7 +23,7 @@ use crate::broker::flow::many::{Counts, FILES, Known, Many, NAMES, Next, OfFile}
 use crate::broker::flow::put::{FileWritten, Incoming};
 use crate::broker::terms::Caller;
 use crate::proto::*;
-use simcom_talk::ftps::Profile;
+use simcom_talk::ftps::ModuleProfile;
 use simcom_talk::ftps::value::NameCode;
 
 /// A stream of progress, of what `to` makes of each part, and of the summary. `fault` tells what is wrong with
@@ -298,7 +298,11 @@ pub(super) fn deleted(of: OfFile<()>) -> DeleteFilesResponse {
     }
 }
 
-pub(super) fn found(of: OfFile<Known>, profile: &Profile, code: NameCode) -> StatFilesResponse {
+pub(super) fn found(
+    of: OfFile<Known>,
+    profile: &ModuleProfile,
+    code: NameCode,
+) -> StatFilesResponse {
     let (path, raw_path) = given(&of.path);
     let (failure, entry) = match of.outcome {
         Ok(known) => {

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::limits::{WORK_A_SECOND, WORK_AT_ONCE};
@@ -36,7 +37,7 @@ pub(super) struct Paces(Mutex<HashMap<Principal, Arc<Pace>>>);
 impl Paces {
     /// The pace of a client, which all its connections share.
     pub(super) fn of(&self, principal: &Principal) -> Arc<Pace> {
-        let mut paces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut paces = self.0.lock();
         if let Some(known) = paces.get(principal) {
             return Arc::clone(known);
         }
@@ -91,7 +92,7 @@ impl Pace {
 
     /// How long nothing is read from this client; `None`: it is read now.
     pub(super) fn wait(&self, now: Instant) -> Option<Duration> {
-        let paid = *self.paid.lock().unwrap_or_else(PoisonError::into_inner);
+        let paid = *self.paid.lock();
         let ahead = paid?.saturating_duration_since(now);
         let wait = ahead.saturating_sub(cost(WORK_AT_ONCE));
         (!wait.is_zero()).then_some(wait)
@@ -99,13 +100,13 @@ impl Pace {
 
     /// Whether it owes for frames.
     fn owes(&self, now: Instant) -> bool {
-        let paid = *self.paid.lock().unwrap_or_else(PoisonError::into_inner);
+        let paid = *self.paid.lock();
         paid.is_some_and(|paid| paid > now)
     }
 
     /// Adds what it has sent.
     pub(super) fn pay(&self, work: u32, now: Instant) {
-        let mut paid = self.paid.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut paid = self.paid.lock();
         *paid = Some(paid.map_or(now, |paid| paid.max(now)) + cost(work));
     }
 }
@@ -236,16 +237,16 @@ mod tests {
                 loop {
                     while let Some(held) = pace.hold(clock::now()) {
                         held.await;
-                        read.lock().unwrap().1 += 1;
+                        read.lock().1 += 1;
                     }
                     pace.pay(5 * CALL, clock::now());
-                    read.lock().unwrap().0 += 1;
+                    read.lock().0 += 1;
                     tokio::task::yield_now().await;
                 }
             });
         }
         sleep(LASTS).await;
-        let (reads, wakes) = *read.lock().unwrap();
+        let (reads, wakes) = *read.lock();
         let due = 10 * WORK_A_SECOND / (5 * CALL);
         assert!(
             reads > due * 9 / 10,
@@ -269,7 +270,7 @@ mod tests {
         sleep(cost(pay)).await;
         drop(paces.of(&other));
         drop(paces.of(&Principal::new("a third")));
-        let known: Vec<_> = paces.0.lock().unwrap().keys().cloned().collect();
+        let known: Vec<_> = paces.0.lock().keys().cloned().collect();
         assert!(!known.contains(&me), "who has paid is forgotten: {known:?}");
         assert!(known.len() <= 2);
     }

@@ -10,7 +10,7 @@ use crate::broker::flow::get::{GetProgress, GetStage};
 use crate::broker::flow::many::ManyProgress;
 use crate::broker::flow::put::{PutProgress, PutStage};
 use crate::broker::flow::storage::ModuleProgress;
-use crate::broker::link::Place;
+use crate::broker::link::QueuePlace;
 use crate::modem::{JobId, clock};
 use crate::proto::{OperationProgress, Stage};
 use simcom_talk::dialogue::operation::ProgressStage;
@@ -29,7 +29,7 @@ const WINDOW: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Snapshot {
     stage: Stage,
-    place: Place,
+    place: QueuePlace,
     moved: u64,
 }
 
@@ -187,7 +187,7 @@ mod tests {
     fn snapshot(stage: Stage, moved: u64) -> Snapshot {
         Snapshot {
             stage,
-            place: Place::default(),
+            place: QueuePlace::default(),
             moved,
         }
     }

@@ -1,11 +1,14 @@
 //! Roles, and who has which.
 
+use strum::IntoStaticStr;
+
 use crate::broker::Broker;
 use crate::broker::terms::{Principal, Who};
 use crate::modem::health::LoggedIn;
 
 /// A role of a principal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, IntoStaticStr, Clone, Copy, PartialEq, Eq)]
+#[strum(serialize_all = "snake_case")]
 pub enum Role {
     /// Work with servers, in sessions, operations and transfers of one's own; also what queues for the link and
     /// changes nothing for others.
@@ -34,12 +37,8 @@ impl Role {
 
     /// Its name in the configuration and in errors.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Transfer => "transfer",
-            Self::ModuleFiles => "module_files",
-            Self::Administer => "administer",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 }
 

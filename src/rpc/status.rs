@@ -15,10 +15,10 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use super::convert::response;
-use crate::broker::terms::{Cause, Error, Period, Scope, Standing};
+use crate::broker::terms::{Cause, Error, LimitUse, Period, Scope};
 use crate::modem::chain;
 use crate::proto::Failure;
-use crate::transfers::Told;
+use crate::transfers::ToldError;
 pub(super) use call::*;
 pub use meaning::DOMAIN;
 use meaning::Meaning;
@@ -47,8 +47,8 @@ pub fn of(error: &Error) -> Status {
         }
     }
     if let Cause::DataBudget(exceeded) = &error.cause {
-        metadata.insert("limit".into(), limit(&exceeded.standing).into());
-        metadata.insert("left".into(), exceeded.standing.left().to_string());
+        metadata.insert("limit".into(), limit(&exceeded.limit_use).into());
+        metadata.insert("left".into(), exceeded.limit_use.left().to_string());
         metadata.insert("needed".into(), exceeded.needed.to_string());
     }
     if let Cause::SizeMismatch { expected, found } = &error.cause {
@@ -108,13 +108,13 @@ pub(super) fn failure(error: &Error) -> Failure {
 
 /// The error of a transfer, as it is kept: no call is there to get it.
 #[must_use]
-pub fn told(error: &Error) -> Told {
+pub fn told(error: &Error) -> ToldError {
     let status = of(error);
     let info = status.get_details_error_info();
     let (reason, metadata) = info
         .map(|info| (info.reason, info.metadata))
         .unwrap_or_default();
-    Told {
+    ToldError {
         reason,
         message: status.message().into(),
         metadata: metadata.into_iter().collect(),
@@ -178,8 +178,8 @@ fn sentence(advice: &str, error: &Error) -> String {
 }
 
 /// Names a limit of the data budget.
-const fn limit(standing: &Standing) -> &'static str {
-    match (standing.scope, standing.period) {
+const fn limit(limit_use: &LimitUse) -> &'static str {
+    match (limit_use.scope, limit_use.period) {
         (Scope::Module, Period::Day) => "per_day",
         (Scope::Module, Period::Month) => "per_month",
         (Scope::Profile, Period::Day) => "profile_per_day",

@@ -11,7 +11,7 @@ use super::call::within;
 use crate::broker::flow::get::{Next, Reading};
 use crate::broker::terms::Caller;
 use crate::proto::{self, ListResponse};
-use simcom_talk::ftps::Profile;
+use simcom_talk::ftps::ModuleProfile;
 use simcom_talk::ftps::listing::{Entry, Lines};
 use simcom_talk::ftps::value::NameCode;
 
@@ -20,7 +20,7 @@ use simcom_talk::ftps::value::NameCode;
 pub(super) fn list(
     reading: Reading,
     caller: Caller,
-    names: (Profile, NameCode),
+    names: (ModuleProfile, NameCode),
 ) -> impl Stream<Item = Result<ListResponse, Status>> + Send {
     let lines = Lines::at(SystemTime::now());
     try_unfold(Some((reading, caller, lines, names)), async |state| {
@@ -43,7 +43,7 @@ pub(super) fn list(
     })
 }
 
-fn response(entries: Vec<Entry>, (profile, code): &(Profile, NameCode)) -> ListResponse {
+fn response(entries: Vec<Entry>, (profile, code): &(ModuleProfile, NameCode)) -> ListResponse {
     let entries = entries.into_iter();
     ListResponse {
         entries: entries

@@ -18,7 +18,7 @@ use crate::proto::{
     Entry, OperationProgress, RemoveTreeResponse, RemoveTreeSummary, RemovedName, TreeFailure,
     WalkResponse, WalkSummary, WalkedEntries, remove_tree_response, walk_response,
 };
-use simcom_talk::ftps::Profile;
+use simcom_talk::ftps::ModuleProfile;
 use simcom_talk::ftps::value::NameCode;
 
 /// Entries of one message: some tens of kilobytes.
@@ -28,7 +28,7 @@ const ENTRIES: usize = 200;
 pub(super) fn walk(
     walk: Walk,
     caller: Caller,
-    profile: impl Fn() -> Profile + Send,
+    profile: impl Fn() -> ModuleProfile + Send,
     code: NameCode,
 ) -> impl Stream<Item = Result<WalkResponse, Status>> + Send {
     let stream = WalkStream {
@@ -87,7 +87,7 @@ struct WalkStream<P> {
     state: State,
 }
 
-impl<P: Fn() -> Profile> WalkStream<P> {
+impl<P: Fn() -> ModuleProfile> WalkStream<P> {
     async fn next(&mut self) -> Result<Option<WalkResponse>, Status> {
         match &self.state {
             State::New => {

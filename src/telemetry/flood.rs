@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::{self, sleep};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tracing::callsite::Identifier;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id};
@@ -94,7 +95,7 @@ impl Flood {
 
     fn kinds(&self) -> MutexGuard<'_, HashMap<Key, Kind>> {
         // No code panics while it holds the lock, and the counts would be right after a panic.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -3,10 +3,11 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use rustix::event::{PollFd, PollFlags, poll};
 
 /// Bytes of lines that may wait to be written. At `debug` a busy module logs some 250 KiB a second: this is
@@ -71,10 +72,10 @@ impl Lines {
 
     /// Waits until all lines were written or lost, but no longer than `limit`.
     pub(super) fn finish(&self, limit: Duration) {
-        let queue = self.0.lock();
+        let mut queue = self.0.lock();
         let busy = |queue: &mut Queue| queue.writing || queue.lost > 0 || !queue.lines.is_empty();
         // Lines that are not written by then are lost.
-        let _ = self.0.done.wait_timeout_while(queue, limit, busy);
+        self.0.done.wait_while_for(&mut queue, busy, limit);
     }
 }
 
@@ -142,7 +143,7 @@ impl Shared {
     /// A thread that panicked while it held the lock has left the queue whole: no step of a change can fail
     /// halfway.
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock()
     }
 
     /// Waits for something to write.
@@ -155,10 +156,7 @@ impl Shared {
             }
             queue.writing = false;
             self.done.notify_all();
-            queue = self
-                .more
-                .wait(queue)
-                .unwrap_or_else(PoisonError::into_inner);
+            self.more.wait(&mut queue);
         }
     }
 
@@ -220,17 +218,17 @@ mod tests {
 
     impl Disk {
         fn room(&self, bytes: usize) {
-            self.0.lock().unwrap().1 = bytes;
+            self.0.lock().1 = bytes;
         }
 
         fn text(&self) -> String {
-            String::from_utf8(self.0.lock().unwrap().0.clone()).unwrap()
+            String::from_utf8(self.0.lock().0.clone()).unwrap()
         }
     }
 
     impl Write for Disk {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let mut disk = self.0.lock().unwrap();
+            let mut disk = self.0.lock();
             let fits = bytes.len().min(disk.1);
             if fits == 0 {
                 return Err(io::ErrorKind::StorageFull.into());

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::cancel::record_cancel;
 use super::compare::Comparing;
 use super::journal::{Chore, Created, Journal};
 use super::record::{Record, State};
@@ -247,7 +246,7 @@ impl Transfers {
                 return Ok(there);
             }
             match journal.claim(&key, birth, Chore::Cancel) {
-                Ok(hold) => record_cancel(&hold).await?,
+                Ok(hold) => hold.record_cancel().await?,
                 Err(Cause::TransferBusy) => {
                     if let Some(why) = journal.why_unrecorded(&key, birth) {
                         return Err(why);

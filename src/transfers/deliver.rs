@@ -14,9 +14,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::cancel::{record_cancel, record_what_others_did};
-use super::journal::{Chore, Hold, Loss, Why};
-use super::record::{Evidence, Record, Remnant, State, Told};
+use super::journal::{Chore, HaltReason, Hold, Loss};
+use super::record::{Evidence, Record, Remnant, State, ToldError};
 use super::retry::{Another, another};
 use crate::broker::Broker;
 use crate::broker::terms::{Caller, Cause, Error, Lived, Now, Options, Target};
@@ -33,7 +32,7 @@ pub(crate) enum Stop {
     /// It failed.
     Failed(Error),
     /// It was broken off.
-    Halted(Why),
+    Halted(HaltReason),
 }
 
 impl<E: Into<Error>> From<E> for Stop {
@@ -69,7 +68,7 @@ impl Transfers {
             // Without a module every attempt would fail, and each failure would cost a write.
             let (ready, logged_in) = {
                 let health = health.borrow_and_update();
-                let ready = matches!(health.link, health::Link::Ready);
+                let ready = matches!(health.link, health::LinkState::Ready);
                 (ready, health.logged_in.clone())
             };
             if let Some(server) = logged_in
@@ -88,7 +87,7 @@ impl Transfers {
             if cancels.is_empty()
                 && let Some(hold) = journal.next_cancel()
             {
-                cancels.spawn(async move { record_what_others_did(&hold).await });
+                cancels.spawn(async move { hold.record_what_others_did().await });
             }
             let due = journal.next_due().filter(|_| ready && attempts.is_empty());
             let due = due.map(|due| journal.instant(due)).into_iter();
@@ -147,7 +146,7 @@ impl Transfers {
             let mut ended = match chore {
                 Chore::Attempt => attempt.run(&record).await,
                 Chore::ClearUp => attempt.clear_up(&record).await,
-                Chore::Cancel => record_cancel(&attempt.hold).await,
+                Chore::Cancel => attempt.hold.record_cancel().await,
                 // Its client does that.
                 Chore::Receive => Ok(()),
             };
@@ -156,7 +155,7 @@ impl Transfers {
                 if attempt.until_recorded(&error).await.is_err() {
                     return;
                 }
-                let cancelled = attempt.hold.halt.why() == Some(Why::Cancel);
+                let cancelled = attempt.hold.halt.why() == Some(HaltReason::Cancel);
                 let again = move |record: &mut Record, now| {
                     if cancelled && !record.state.is_over() {
                         record.cancel(now);
@@ -208,18 +207,18 @@ impl Attempt {
                 tracing::info!(%transfer, "a transfer is done");
                 Ok(())
             }
-            Err(Stop::Halted(Why::Cancel)) => {
+            Err(Stop::Halted(HaltReason::Cancel)) => {
                 tracing::info!(%transfer, "a transfer was cancelled");
                 self.hold.change(Record::cancel).await
             }
-            Err(Stop::Halted(Why::Expire)) => {
+            Err(Stop::Halted(HaltReason::Expire)) => {
                 tracing::warn!(%transfer, "a transfer has expired");
                 let journal = Arc::clone(&self.hold.journal);
                 self.hold
                     .change(move |record, now| record.fail(journal.told_expired(record), now))
                     .await
             }
-            Err(Stop::Halted(Why::Stop | Why::StepAside)) => {
+            Err(Stop::Halted(HaltReason::Stop | HaltReason::StepAside)) => {
                 tracing::info!(%transfer, "a transfer is suspended until the next start");
                 self.hold.change(Record::suspend).await
             }
@@ -246,7 +245,7 @@ impl Attempt {
     async fn lost_its_name(&self, record: &Record) -> Result<(), Error> {
         let name = record.wish.path.to_string();
         let told = self.hold.journal.told(&Cause::NameTaken(name).into());
-        let cancelled = self.hold.halt.why() == Some(Why::Cancel);
+        let cancelled = self.hold.halt.why() == Some(HaltReason::Cancel);
         self.hold
             .change(move |record, now| {
                 record.begun = None;
@@ -304,7 +303,7 @@ impl Attempt {
     }
 
     /// When the transfer's login may be tried again, and the refusal that closed it.
-    fn closed_login(&self, record: &Record) -> Option<(Lived, Told)> {
+    fn closed_login(&self, record: &Record) -> Option<(Lived, ToldError)> {
         let server = self.server(record)?;
         self.hold.journal.login_closed(&server)
     }
@@ -370,7 +369,7 @@ impl Attempt {
         journal.not_recorded(key, *birth, error);
         tokio::select! {
             biased;
-            () = self.stop.cancelled() => Err(Stop::Halted(Why::Stop)),
+            () = self.stop.cancelled() => Err(Stop::Halted(HaltReason::Stop)),
             _ = halt.asked(), if !is_heard => Ok(()),
             () = sleep(journal.settings.budget.backoff) => Ok(()),
         }
@@ -381,7 +380,7 @@ impl Attempt {
         tokio::select! {
             biased;
             why = self.hold.halt.asked() => Err(Stop::Halted(why)),
-            () = self.stop.cancelled() => Err(Stop::Halted(Why::Stop)),
+            () = self.stop.cancelled() => Err(Stop::Halted(HaltReason::Stop)),
             done = work => Ok(done),
         }
     }

@@ -18,13 +18,14 @@ mod turns;
 mod wishes;
 
 use std::collections::{BTreeMap, HashMap, HashSet, btree_map};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Mutex as AsyncMutex, Notify, watch};
 use tokio::time::Instant;
 
 use super::files::{FileId, Files, Room};
-use super::record::{Record, Remnant, Same, State, Told};
+use super::record::{Record, Remnant, Same, State, ToldError};
 use super::wish::Wish;
 use super::{Keeping, Settings, Transfer, store};
 use crate::broker::link::logins::Logins;
@@ -33,7 +34,7 @@ use crate::broker::terms::{Birth, Cause, Error, Key, Lived, Now, Principal};
 use crate::modem::JobId;
 use change::Change;
 use clock::Clock;
-pub(crate) use halt::Why;
+pub(crate) use halt::HaltReason;
 pub(crate) use hold::Hold;
 use home::{Home, Slot};
 pub(crate) use look::Mark;
@@ -42,7 +43,7 @@ use turns::Work;
 use wishes::Unrecorded;
 
 /// Turns an error into its stored form for clients; the rpc floor supplies it.
-pub type Tell = fn(&Error) -> Told;
+pub type Tell = fn(&Error) -> ToldError;
 
 /// The file of the records, in the directory of the transfers.
 const STORE: &str = "transfers.redb";
@@ -81,7 +82,7 @@ struct Table {
     births: u64,
     /// The running time that is on the disk.
     lived: Lived,
-    logins: Logins<Told>,
+    logins: Logins<ToldError>,
     /// Changes whenever an entry changes, comes or goes.
     any: Arc<watch::Sender<u64>>,
 }
@@ -228,7 +229,7 @@ impl Journal {
         self.clock.instant(then)
     }
 
-    pub(crate) fn told(&self, error: &Error) -> Told {
+    pub(crate) fn told(&self, error: &Error) -> ToldError {
         (self.tell)(error)
     }
 
@@ -409,7 +410,7 @@ impl Journal {
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+        self.table.lock()
     }
 }
 

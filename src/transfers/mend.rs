@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::files::{FileId, Files};
-use super::record::{Record, Told};
+use super::record::{Record, ToldError};
 use super::store::{self, Error, Records, Salvage, Store};
 use crate::broker::disk::Disk;
 use crate::broker::terms::Now;
@@ -49,7 +49,7 @@ impl Shelf<'_> {
     ///
     /// # Errors
     /// As [`Store::open`]; [`Error::Stuck`] if it cannot be repaired.
-    pub(crate) fn open(self, told: &Told) -> Result<Option<(Store, Records)>, Error> {
+    pub(crate) fn open(self, told: &ToldError) -> Result<Option<(Store, Records)>, Error> {
         let disk = &*self.files.disk;
         let failed = |source| self.failed(source);
         if !is_there(disk, self.path).map_err(failed)?

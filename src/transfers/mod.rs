@@ -1,7 +1,6 @@
 //! Transfers that outlive their caller: accepted when they are on disk, delivered across crashes.
 
 mod calls;
-mod cancel;
 mod compare;
 mod deliver;
 mod files;
@@ -35,10 +34,10 @@ pub use journal::{Live, Tell};
 pub use keeping::Keeping;
 pub use read::{ReadNext, TransferReading};
 pub use receive::Receiving;
-pub use record::{Record, Remnant, State, Told};
+pub use record::{Record, Remnant, State, ToldError};
 pub use retry::Budget;
 pub use storage::Storage;
-pub use watch::{Told as WatchTold, Watching};
+pub use watch::{WatchItem, Watching};
 pub use wish::{Direction, Terms, UploadWish, Wish};
 
 /// The place of the transfers, and their bounds.

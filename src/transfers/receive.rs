@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::Transfer;
 use super::files::Writer;
-use super::journal::{Hold, Why};
+use super::journal::{HaltReason, Hold};
 use super::record::{Record, State};
 use crate::broker::terms::{Cause, Error, Hashed};
 
@@ -164,7 +164,7 @@ impl Receiving {
     }
 
     fn is_cancelled(&self) -> bool {
-        self.hold.halt.why() == Some(Why::Cancel)
+        self.hold.halt.why() == Some(HaltReason::Cancel)
     }
 
     async fn sync(&mut self) -> Result<(), Error> {

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::files::FileId;
-use super::settle::Before;
+use super::settle::ServerFile;
 use super::wish::Wish;
 use crate::broker::terms::{Key, Lived, Now, PutState, TransferId};
 pub use state::{Remnant, State};
@@ -49,12 +49,12 @@ pub struct Record {
     /// The used part of the budget.
     pub(crate) spent: Spent,
     /// What the server had when an upload began, or was about to.
-    pub(crate) begun: Option<Before>,
+    pub(crate) begun: Option<ServerFile>,
     /// A later upload has written the name since: the file there must not be resumed.
     #[serde(default)]
     pub(crate) taken_over: bool,
     /// Why the last attempt failed.
-    pub last_error: Option<Told>,
+    pub last_error: Option<ToldError>,
     /// The evidence of a finished upload.
     pub evidence: Option<Evidence>,
     /// The partial file that may be left on the server.
@@ -96,7 +96,7 @@ pub(crate) struct Spent {
 
 /// An error in the form that clients receive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
+pub struct ToldError {
     /// The reason, for programs.
     pub reason: String,
     /// The message, for people.
@@ -260,7 +260,7 @@ impl Record {
     }
 
     /// The attempt failed; another follows. The attempt is charged if it had the link.
-    pub(crate) fn wait(&mut self, until: Now, why: Told, counts: bool, now: Now) {
+    pub(crate) fn wait(&mut self, until: Now, why: ToldError, counts: bool, now: Now) {
         self.last_error = Some(why);
         if counts {
             // Charge attempt and backoff; waiting for the link is free.
@@ -275,7 +275,7 @@ impl Record {
     }
 
     /// No attempt begins before `until`.
-    pub(crate) fn postpone(&mut self, until: Lived, why: Told, now: Now) {
+    pub(crate) fn postpone(&mut self, until: Lived, why: ToldError, now: Now) {
         self.last_error = Some(why);
         self.enter(State::Waiting { until }, now);
     }
@@ -296,7 +296,7 @@ impl Record {
     }
 
     /// No other attempt follows.
-    pub(crate) fn fail(&mut self, why: Told, now: Now) {
+    pub(crate) fn fail(&mut self, why: ToldError, now: Now) {
         self.last_error = Some(why);
         self.enter(State::Failed, now);
         self.leave_remnant(now);
@@ -353,7 +353,7 @@ impl Record {
 
     /// This is a former state, and nobody knows the last one. An unfinished transfer is not tried
     /// again by itself, and nothing is deleted on the server: the file may have arrived.
-    pub(crate) fn becomes_uncertain(&mut self, why: Told, now: Now) {
+    pub(crate) fn becomes_uncertain(&mut self, why: ToldError, now: Now) {
         if !self.state.is_over() {
             self.begun = None;
             self.fail(why, now);
@@ -366,7 +366,7 @@ impl Record {
     /// The record at the daemon's start: a running attempt counts as broken off, and nothing waits
     /// longer than until `latest`. The reason of a wait may be gone, and the time waited so far may
     /// not have been stored.
-    pub(crate) fn recover(&mut self, why: Told, latest: Lived) {
+    pub(crate) fn recover(&mut self, why: ToldError, latest: Lived) {
         if self.state == State::Running {
             self.last_error = Some(why);
             self.suspend(self.last_change());
@@ -417,7 +417,7 @@ impl Record {
     }
 
     /// A later upload has written its name: no other attempt follows. Its bytes are kept.
-    pub(crate) fn lose_its_name(&mut self, why: Told, now: Now) {
+    pub(crate) fn lose_its_name(&mut self, why: ToldError, now: Now) {
         self.lose_its_proof();
         match self.state {
             // The running attempt finds this.
@@ -508,8 +508,8 @@ mod tests {
     use crate::transfers::testing::{NOW, download, key, upload};
     use crate::transfers::wish::Terms;
 
-    fn told(reason: &str) -> Told {
-        Told {
+    fn told(reason: &str) -> ToldError {
+        ToldError {
             reason: reason.into(),
             message: "why".into(),
             metadata: BTreeMap::new(),
@@ -526,7 +526,7 @@ mod tests {
         match (what, record.state) {
             (0, State::Receiving) => record.accept(7, [1; 32], now),
             (1, State::Queued | State::Waiting { .. }) => record.start(now),
-            (2, State::Running) if uploads => record.begun = Some(Before::Absent),
+            (2, State::Running) if uploads => record.begun = Some(ServerFile::Absent),
             (3, State::Running) => record.wait(now + Duration::from_secs(1), told("X"), true, now),
             (4, State::Running) if uploads => record.delivered(evidence, now),
             (4, State::Running) => record.fetched(7, [1; 32], now),

@@ -185,7 +185,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::transfers::record::Told;
+    use crate::transfers::record::ToldError;
     use crate::transfers::testing::{NOW, download, key};
 
     #[test]
@@ -225,7 +225,7 @@ mod tests {
     fn only_time_with_a_link_counts_and_a_new_budget_begins_at_zero() {
         let budget = Budget::default();
         let mut record = download(key("x"));
-        let why = || Told {
+        let why = || ToldError {
             reason: "X".into(),
             message: "why".into(),
             metadata: BTreeMap::new(),

@@ -6,7 +6,7 @@ use simcom_talk::dialogue::operation::{self, BegunUpload, Trail};
 
 /// What the server had under the name of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Before {
+pub(crate) enum ServerFile {
     /// No file.
     Absent,
     /// A file of this many bytes.
@@ -24,7 +24,7 @@ pub(crate) enum Settled {
     Send,
 }
 
-impl Before {
+impl ServerFile {
     /// Whether an upload of `size` bytes has arrived: the server had `self` when the upload began,
     /// and has `now`. A size that was there before proves nothing.
     pub(crate) fn settle(self, now: Self, size: u64) -> Settled {
@@ -69,7 +69,7 @@ impl Before {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Before::{Absent, Size, Unknown};
+    use ServerFile::{Absent, Size, Unknown};
 
     #[test]
     fn a_size_proves_something_where_it_was_another_before() {

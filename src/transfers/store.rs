@@ -12,12 +12,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::{Mutex, MutexGuard};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
 
 use super::record::Record;
-use crate::broker::disk::{Disk, Identity};
+use crate::broker::disk::{Disk, FileIdentity};
 use crate::broker::terms::{Key, Lived};
 use crate::modem::health::LoggedIn;
 use backing::Backing;
@@ -112,7 +112,7 @@ pub(crate) type Records = BTreeMap<Key, Record>;
 #[derive(Debug)]
 pub(crate) struct Store {
     database: Guarded,
-    identity: Identity,
+    identity: FileIdentity,
     index: Mutex<Index>,
 }
 
@@ -204,7 +204,7 @@ impl Store {
     }
 
     /// Identifies the file.
-    pub(crate) const fn identity(&self) -> Identity {
+    pub(crate) const fn identity(&self) -> FileIdentity {
         self.identity
     }
 
@@ -315,7 +315,7 @@ impl Store {
     }
 
     fn index(&self) -> MutexGuard<'_, Index> {
-        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+        self.index.lock()
     }
 }
 
@@ -504,7 +504,7 @@ fn builder() -> redb::Builder {
 fn backend(
     disk: &dyn Disk,
     path: &Path,
-) -> Result<(Box<dyn redb::StorageBackend>, Identity), Error> {
+) -> Result<(Box<dyn redb::StorageBackend>, FileIdentity), Error> {
     disk.backend(path, false).map_err(|source| {
         let path = path.into();
         match source.kind() {

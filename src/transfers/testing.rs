@@ -54,17 +54,17 @@ pub(crate) fn upload(key: Key) -> Record {
     Record::new(key, upload_wish("/file"), FileId::fresh(), NOW)
 }
 
-/// What the disk of the records is like: each change takes so long, and fails.
+/// The behaviour of the records' disk: how long each change takes, and whether it fails.
 #[derive(Debug, Default)]
 pub(crate) struct Weather(Mutex<(Duration, Option<io::ErrorKind>)>);
 
 impl Weather {
-    /// Each change takes so long, in virtual time.
+    /// Each change takes this long, in virtual time.
     pub(crate) fn is_slow(&self, pause: Duration) {
         self.state().0 = pause;
     }
 
-    /// Each change fails so, or succeeds.
+    /// Each change fails with this error, or succeeds.
     pub(crate) fn fails(&self, how: Option<io::ErrorKind>) {
         self.state().1 = how;
     }

@@ -1,4 +1,4 @@
-//! Transfers over a module that is played by a task, in virtual time.
+//! Transfers over a module that a task plays, in virtual time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +34,7 @@ mod reuse;
 mod terms;
 mod wishes;
 
-/// A daemon as far as transfers need one, until it is dropped.
+/// The parts of a daemon that transfers need, until it is dropped.
 struct House {
     broker: Broker,
     transfers: Transfers,
@@ -43,7 +43,7 @@ struct House {
     delivering: JoinHandle<()>,
 }
 
-/// A directory in memory where there is one: a few tests begin hundreds of daemons.
+/// A directory in memory, where the system has one: a few tests begin hundreds of daemons.
 fn scratch() -> TempDir {
     tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
@@ -55,8 +55,8 @@ fn settings(scratch: &TempDir) -> Settings {
     }
 }
 
-pub(crate) fn told(error: &Error) -> Told {
-    Told {
+pub(crate) fn told(error: &Error) -> ToldError {
+    ToldError {
         reason: format!("{:?}", error.cause),
         message: error.to_string(),
         metadata: Default::default(),
@@ -73,7 +73,7 @@ impl House {
         house.deliver()
     }
 
-    /// Delivers nothing.
+    /// Opens a daemon that delivers nothing.
     fn idle(settings: Settings, module: &Module) -> Self {
         let storage = Storage::open(settings, told).unwrap();
         let profiles = [("a".to_owned(), (*server("a")).clone())];
@@ -125,7 +125,7 @@ impl House {
         timeout(Duration::from_secs(7 * 86400), over).await.unwrap()
     }
 
-    /// Waits until a transfer is as is wished.
+    /// Waits until a transfer is in a state.
     async fn until(&self, name: &str, is: impl Fn(&Transfer) -> bool) -> Transfer {
         let key = key(name);
         let journal = self.transfers.storage.journal().unwrap();
@@ -157,12 +157,12 @@ impl House {
         self.delivering.await.unwrap();
     }
 
-    /// Ends the daemon as a SIGKILL does: what runs is gone, and nothing more is written.
+    /// Ends the daemon like a SIGKILL: running work is gone, and nothing more is written.
     async fn kill(self) {
         self.delivering.abort();
         let _ = self.delivering.await;
         drop((self.broker, self.transfers));
-        // The attempts hold the store until they are gone.
+        // The attempts hold the store until they have ended.
         sleep(Duration::from_secs(1)).await;
     }
 }

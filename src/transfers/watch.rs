@@ -36,7 +36,7 @@ pub struct Watching {
 
 /// An item for a watcher.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
+pub enum WatchItem {
     /// The present state of a transfer.
     Is(Box<Transfer>),
     /// All transfers of the beginning were reported: this many.
@@ -76,7 +76,7 @@ impl Transfers {
 
 impl Watching {
     /// The next item. Cancel-safe.
-    pub async fn next(&mut self) -> Told {
+    pub async fn next(&mut self) -> WatchItem {
         loop {
             while let Some(key) = self.news.pop_first() {
                 if let Some(told) = self.look_at(key) {
@@ -85,7 +85,7 @@ impl Watching {
             }
             if !self.present {
                 self.present = true;
-                return Told::Present(self.told.len());
+                return WatchItem::Present(self.told.len());
             }
             if self.any.changed().await.is_err() {
                 // `self` holds the journal, and with it the sender of its changes.
@@ -99,7 +99,7 @@ impl Watching {
         }
     }
 
-    fn look_at(&mut self, key: Key) -> Option<Told> {
+    fn look_at(&mut self, key: Key) -> Option<WatchItem> {
         let before = self.told.get(&key).copied();
         let there = self.journal.marked(&key);
         let gone = match (&before, &there) {
@@ -113,16 +113,16 @@ impl Watching {
             if there.is_some() {
                 self.news.insert(key.clone());
             }
-            return Some(Told::Deleted(key));
+            return Some(WatchItem::Deleted(key));
         }
         let (transfer, mark) = there?;
         if (self.takes)(&transfer.record) {
             self.told.insert(key, mark);
-            return Some(Told::Is(Box::new(transfer)));
+            return Some(WatchItem::Is(Box::new(transfer)));
         }
         before.map(|_| {
             self.told.remove(&key);
-            Told::Filtered(key)
+            WatchItem::Filtered(key)
         })
     }
 }

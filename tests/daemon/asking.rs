@@ -1,4 +1,4 @@
-//! What `cellftp` asks for beside what it does.
+//! Options of `cellftp` that apply to every call.
 
 use std::fs;
 

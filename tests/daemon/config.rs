@@ -1,4 +1,4 @@
-//! The configuration: its file says what is in force, and its errors say what to do.
+//! The configuration: the shipped file has the defaults, and errors say what to do.
 //!
 //! Above 400 lines because each test is one mistake in a configuration and what is said of it.
 
@@ -12,7 +12,7 @@ use simcom_talk::ftps::value::ServerType;
 const SHIPPED: &str = include_str!("../../config/cellftpd.toml");
 const DEMO: &str = include_str!("../../config/demo.toml");
 
-/// The file with every key that is commented out in force. Prose has a blank after its `#`.
+/// The file with every commented key in force. Prose has a blank after its `#`.
 fn uncommented() -> String {
     let line = |line: &str| match line.strip_prefix('#') {
         Some(key) if key.starts_with(|c: char| c.is_ascii_lowercase() || c == '[') => key.into(),
@@ -31,7 +31,7 @@ fn refusal(text: &str) -> String {
         .to_string()
 }
 
-/// Every key of a table with the sections that it is in.
+/// Every key of a table, with its sections.
 fn keys(prefix: &str, table: &toml::Table) -> Vec<String> {
     let mut all = Vec::new();
     for (name, value) in table {
@@ -321,7 +321,7 @@ fn a_password_shows_nowhere() {
         format!("[servers.a]\nhost = \"h\"\npassword = {number}\n"),
         format!("[servers.a]\nhost = \"h\"\npassword = {number}x\n"),
         format!("[servers.a]\nhost = \"h\"\npassword = \"\\n{number}\"\n"),
-        // A value where a table belongs.
+        // A value in place of a table.
         format!("servers = \"{number}\"\n"),
         format!("[servers]\na = \"{number}\"\n"),
         format!("[servers]\na = {number}\n"),
@@ -455,7 +455,7 @@ const QUIRKS: &str = include_str!("../../config/quirks.toml");
 
 #[test]
 fn the_shipped_quirks_are_an_example_that_can_be_read() {
-    use simcom_talk::ftps::{Profile, Quirks};
+    use simcom_talk::ftps::{ModuleProfile, Quirks};
     assert_eq!(Quirks::parse(QUIRKS).unwrap(), Quirks::default());
     let line = |line: &str| match line.strip_prefix('#') {
         Some(key) if key.starts_with(|c: char| c.is_ascii_lowercase() || c == '[') => key.into(),
@@ -463,13 +463,13 @@ fn the_shipped_quirks_are_an_example_that_can_be_read() {
     };
     let text: String = QUIRKS.lines().map(|text| line(text) + "\n").collect();
     let quirks = Quirks::parse(&text).unwrap();
-    let mut profile = Profile::sim7600();
+    let mut profile = ModuleProfile::sim7600();
     let names = quirks.apply("SIMCOM_SIM7600E", "LE11B08SIM7600M22", &mut profile);
     assert_eq!(names, ["the cache of early firmware loses bytes"]);
     // The example changes what it is about, and nothing else.
-    let without_cache = Profile {
+    let without_cache = ModuleProfile {
         cache: false,
-        ..Profile::sim7600()
+        ..ModuleProfile::sim7600()
     };
     assert_eq!(profile, without_cache);
 }

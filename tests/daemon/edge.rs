@@ -1,4 +1,4 @@
-//! The edge of the file system: where what the programs print and fetch goes, whatever that is.
+//! The edge of the file system: whatever the programs' output goes to.
 //!
 //! Above 400 lines because these tests are one table: each output and each place for it, and what becomes of it.
 
@@ -14,7 +14,7 @@ use crate::disk::Disk;
 use crate::site::{Site, failed, succeeded};
 use crate::{CELLFTP, CELLFTPD, PATIENCE, text, wait};
 
-/// More than a pipe holds, and what is not text.
+/// More bytes than a pipe holds, and bytes that are no text.
 fn content() -> Vec<u8> {
     (0..100_000_u32).map(|n| (n % 251) as u8).collect()
 }
@@ -30,8 +30,8 @@ fn site() -> Site {
     site
 }
 
-/// Names that nothing but links of proc(5) can be: the machine's own `/dev/stdout` is not put at risk by
-/// a test that fails as root.
+/// Names that only links of proc(5) can have. A test that fails as root must not endanger the machine's
+/// own `/dev/stdout`.
 fn link_to_stdout(site: &Site) {
     symlink("/proc/self/fd/1", site.local("stdout")).unwrap();
 }
@@ -44,7 +44,7 @@ fn a_file_goes_to_standard_output_by_any_name_and_no_name_is_replaced() {
         // A pipe.
         let piped = site.done(&["get", "/a.bin", name]);
         assert_eq!(piped.stdout, content(), "{name}");
-        // A file, at the place where others have come to.
+        // A file, at the position that earlier writers have reached.
         let path = site.local("out");
         let mut out = File::create(&path).unwrap();
         out.write_all(b"before ").unwrap();
@@ -54,7 +54,7 @@ fn a_file_goes_to_standard_output_by_any_name_and_no_name_is_replaced() {
         out.write_all(b" behind").unwrap();
         let whole = [b"before ", &content()[..], b" behind"].concat();
         assert!(fs::read(&path).unwrap() == whole, "{name}");
-        // None at all is as good as /dev/null.
+        // A closed one is as good as /dev/null.
         succeeded(
             site.by("sh", "\"$@\" >&-", &["get", "/a.bin", name])
                 .output()
@@ -94,7 +94,7 @@ fn process_substitution_takes_and_gives_a_file() {
     let site = site();
     let get = site.by("bash", "\"$@\" >(cat) | cat", &["--json", "get", "/a.bin"]);
     let got = succeeded({ get }.output().unwrap());
-    // What it tells of itself comes by the same way, in one piece, and before or behind what `cat` writes.
+    // What `cellftp` prints goes the same way, in one piece, before or behind what `cat` writes.
     let find = |text: &[u8], from: usize| {
         let found = got.stdout[from..]
             .windows(text.len())
@@ -135,7 +135,7 @@ fn a_fifo_is_written_to_and_stays_one() {
     site.done(&["get", "/a.bin", "fifo"]);
     assert!(reader.join().unwrap() == content());
     assert!(fs::symlink_metadata(&fifo).unwrap().file_type().is_fifo());
-    // Under a name of the server it is not meant.
+    // A name on the server does not mean a device.
     site.serve("fifo", b"x");
     let said = site.refused(1, &["get", "/fifo"]);
     assert!(said.contains("name it itself"), "{said}");
@@ -151,7 +151,7 @@ fn a_fifo_without_a_reader_holds_up_neither_the_time_limit_nor_an_interruption()
     let mut waiting = site.cellftp(&["get", "/a.bin", "fifo"]);
     let mut waiting = waiting.stderr(Stdio::null()).spawn().unwrap();
     let blocked = format!("/proc/{}/task", waiting.id());
-    // A thread of its own stands at the fifo.
+    // A thread of its own waits at the fifo.
     wait::until("a thread that opens", PATIENCE, || {
         (fs::read_dir(&blocked).ok()?.count() > 1).then_some(())
     });
@@ -293,7 +293,7 @@ fn whatever_cellftp_prints_on_a_full_device_is_a_failure() {
             .spawn()
             .unwrap();
         if line == &["events"] {
-            // Something happens until it was told.
+            // Operations go on until the watcher has been told of one.
             while printing.try_wait().unwrap().is_none() {
                 site.done(&["module", "df"]);
             }
@@ -304,7 +304,7 @@ fn whatever_cellftp_prints_on_a_full_device_is_a_failure() {
             "{line:?}: {said}"
         );
     }
-    // What was done is done all the same.
+    // The download was done anyway.
     assert_eq!(fs::read(site.local("down")).unwrap(), b"abc");
     assert_eq!(fs::read(site.local("read")).unwrap(), b"abc");
     assert!(!site.remote("made").exists());
@@ -360,7 +360,7 @@ fn two_files_here_are_not_taken_for_source_and_target() {
     }
     assert_eq!(fs::read(site.remote("b.csv")).unwrap(), b"the server's");
     assert_eq!(fs::read(site.local("b.csv")).unwrap(), b"b.csv");
-    // What can only be meant so.
+    // Arguments that can have only one meaning.
     site.done(&["put", "a.csv", "--to", "b.csv"]);
     assert_eq!(fs::read(site.remote("b.csv")).unwrap(), b"a.csv");
     site.done(&["put", "b.csv", "b.csv"]);
@@ -369,7 +369,7 @@ fn two_files_here_are_not_taken_for_source_and_target() {
     assert_eq!(fs::read(site.local("b.csv")).unwrap(), b"a.csv");
 }
 
-/// What the daemon's other commands print.
+/// The daemon's other commands print, too.
 #[test]
 fn whatever_cellftpd_prints_on_a_full_device_is_a_failure() {
     for line in [

@@ -1,4 +1,4 @@
-//! A small FTP server (RFC 959) that tells what was done to it and who is still logged in.
+//! A small FTP server (RFC 959) that tells which commands it got and who is still logged in.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -21,7 +21,7 @@ struct State {
 }
 
 impl Server {
-    /// Starts one; it ends with the test.
+    /// Starts a server. It ends with the test.
     pub(crate) fn start() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let server = Self {
@@ -34,7 +34,7 @@ impl Server {
                 let server = here.clone();
                 thread::spawn(move || {
                     server.state.lock().unwrap().sessions += 1;
-                    // Who leaves in the middle ends it as well.
+                    // A client that leaves in the middle ends its session as well.
                     let _ = server.serve(&stream);
                     server.state.lock().unwrap().sessions -= 1;
                 });
@@ -49,7 +49,7 @@ impl Server {
         self
     }
 
-    /// As the daemon's configuration names it.
+    /// Its section in the daemon's configuration.
     pub(crate) fn profile(&self) -> String {
         let port = self.port;
         format!(
@@ -69,7 +69,7 @@ impl Server {
         state.said.iter().any(|said| said == verb)
     }
 
-    /// Connections that stand.
+    /// Open connections.
     pub(crate) fn sessions(&self) -> usize {
         self.state.lock().unwrap().sessions
     }

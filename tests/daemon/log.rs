@@ -1,4 +1,4 @@
-//! A log that cannot be written costs the log, and nothing else.
+//! A log that cannot be written: only the log is lost.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -12,25 +12,25 @@ use crate::{CELLFTP, CELLFTPD, PATIENCE, Service, run, text, wait};
 /// Every call of a client is in the log.
 const TALKATIVE: &str = "[log]\nlevel = \"debug\"\nformat = \"text\"\n";
 
-/// Enough calls that each of the daemon's threads has written something.
+/// Enough calls that each thread of the daemon has written something.
 const CALLS: usize = 20;
 
 impl Service {
-    /// With its log here.
+    /// Starts the daemon with its log here.
     fn logging_to(log: impl Into<Stdio>, more: &str) -> Self {
         let mut command = Command::new(CELLFTPD);
         command.stderr(log);
         Self::by(command, more)
     }
 
-    /// By this script of a shell, in which `"$@"` is the daemon.
+    /// Starts the daemon by a shell script, in which `"$@"` is the daemon.
     fn started_by(script: &str, more: &str) -> Self {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", script, "sh", CELLFTPD]);
         Self::by(command, more)
     }
 
-    /// Serves, calls that fail are told what they should be, and it stops when it is asked to.
+    /// The daemon serves, failing calls get the right errors, and it stops when it is told to.
     fn does_its_work_and_stops(mut self) {
         self.hear("STATUS=ready");
         self.serves();
@@ -78,7 +78,7 @@ fn a_log_that_nobody_reads_keeps_no_call_waiting() {
     let (mut reader, writer) = pipe();
     let mut service = Service::logging_to(writer, "[log]\nlevel = \"trace\"\nformat = \"text\"\n");
     service.hear("STATUS=ready");
-    // Until the pipe takes no more: it has 64 KiB, and pages of it that are not quite full.
+    // Until the pipe is full: it has 64 KiB, in pages that are not quite full.
     wait::until("full pipe", PATIENCE, || {
         let before = rustix::io::ioctl_fionread(&reader).unwrap();
         service.serves();
@@ -110,7 +110,7 @@ fn a_full_disk_of_the_log_is_told_once_there_is_room_again() {
     service.serves();
     disk.free();
     assert!(!log().contains("were lost"));
-    // The next line is there as soon as it is said; this looks for it.
+    // The next line is written as soon as it is logged.
     wait::until("word of the lost lines", PATIENCE, || {
         service.serves();
         log().contains("were lost").then_some(())

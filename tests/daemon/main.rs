@@ -1,4 +1,4 @@
-//! The daemon as a process: its command line, its signals, and what systemd hears of it.
+//! The daemon as a process: its command line, its signals, and its notifications to systemd.
 //!
 //! Above 400 lines because it begins with what the tests of this program share.
 #![expect(
@@ -54,7 +54,7 @@ use tempfile::TempDir;
 const CELLFTPD: &str = env!("CARGO_BIN_EXE_cellftpd");
 const CELLFTP: &str = env!("CARGO_BIN_EXE_cellftp");
 
-/// No step of a test takes nearly as long.
+/// More than any step of a test takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A daemon with an emulated module, as systemd starts it.
@@ -70,12 +70,12 @@ impl Service {
         Self::with("")
     }
 
-    /// The same with more configuration.
+    /// The same with additional configuration.
     fn with(more: &str) -> Self {
         Self::set(more, &[])
     }
 
-    /// The same with variables of its environment.
+    /// The same with variables in its environment.
     fn set(more: &str, environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(CELLFTPD);
         command.envs(environment.iter().copied());
@@ -83,7 +83,7 @@ impl Service {
         Self::by(command, more)
     }
 
-    /// The same by a command that becomes the daemon, with the arguments that it is given.
+    /// The same by a command that becomes the daemon and gets these arguments.
     fn by(mut command: Command, more: &str) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let socket = scratch.path().join("notify");
@@ -108,7 +108,7 @@ impl Service {
             .env("WATCHDOG_USEC", "1000000")
             .spawn()
             .unwrap();
-        // It holds ends of pipes that are to be the daemon's alone.
+        // It holds ends of pipes that only the daemon should have.
         drop(command);
         Self {
             scratch,
@@ -122,7 +122,7 @@ impl Service {
         self.scratch.path().join("s")
     }
 
-    /// Waits for a notification with this line, or finds it among those that came before.
+    /// Waits for a notification with this line. An earlier one counts, too.
     fn hear(&self, line: &str) {
         let mut heard = self.heard.borrow_mut();
         let mut buffer = [0; 4096];
@@ -134,7 +134,7 @@ impl Service {
         }
     }
 
-    /// Empties the notification socket, so that what is told from now on is found soon.
+    /// Empties the notification socket, so that later notifications are found soon.
     fn drain(&self) {
         let mut buffer = [0; 4096];
         self.notifications.set_nonblocking(true).unwrap();
@@ -150,7 +150,7 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // It has ended by itself where the test went well.
+        // It has ended by itself where the test succeeded.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -231,7 +231,7 @@ fn a_client_of_a_daemon_that_is_killed_is_told_that_the_connection_broke() {
         .unwrap();
     let mut events = watching.stdout.take().unwrap();
     let told = std::thread::spawn(move || events.read_exact(&mut [0]).map(|()| events));
-    // Something happens until it was told: then the call is under way.
+    // Operations go on until the call was told of one: then the call is running.
     while !told.is_finished() {
         run(CELLFTP, &["--socket", &door, "module", "stop"]);
     }
@@ -246,7 +246,7 @@ fn a_client_of_a_daemon_that_is_killed_is_told_that_the_connection_broke() {
     );
 }
 
-/// The value of a line of the text format that begins so; `None` where there is none.
+/// The value of the line of the text format that begins like this. `None` where there is none.
 fn metric(text: &str, begins: &str) -> Option<f64> {
     let line = text.lines().find(|line| line.starts_with(begins))?;
     line.rsplit(' ').next()?.parse().ok()
@@ -275,7 +275,7 @@ fn a_monitoring_system_reads_what_was_done() {
     }
     let unknown = run(CELLFTP, &["--socket", &door, "-p", "none", "ls"]);
     assert!(!unknown.status.success());
-    // An operation that there is not: it fails and moves nothing.
+    // An operation on a missing file fails and moves nothing.
     let gone = run(CELLFTP, &["--socket", &door, "module", "rm", "F:/none"]);
     assert!(!gone.status.success());
 
@@ -334,7 +334,7 @@ fn the_counts_of_a_data_budget_are_there_after_a_restart() {
     let mut service = Service::with(more);
     service.hear("STATUS=ready");
     let door = service.door().display().to_string();
-    // Nobody answers there: what the vain login cost is counted all the same.
+    // Nobody answers there. The cost of the failed login counts anyway.
     assert!(
         !run(CELLFTP, &["--socket", &door, "-p", "gone", "ls"])
             .status
@@ -447,7 +447,7 @@ fn systemd_takes_the_units_and_finds_them_confined() {
     }
 }
 
-/// The unit of one module among several is that of the only one, but for the names.
+/// The unit of one module among several is that of the only one, except the names.
 #[test]
 fn the_units_differ_in_names_only() {
     let read = |name| std::fs::read_to_string(format!("systemd/{name}")).unwrap();
@@ -477,7 +477,7 @@ fn is_taken_and_confined(name: &str) {
     let Some(verified) = systemd_analyze(&["verify", "--man=no"], &path) else {
         return;
     };
-    // A key that it does not know is a warning to it, and an error here.
+    // systemd only warns of an unknown key. Here it is an error.
     assert!(
         verified.status.success() && verified.stderr.is_empty(),
         "{}",

@@ -1,5 +1,5 @@
-//! `cellftp module ...` as far as it is about the module itself: what it prints, for people and for
-//! programs, and how it ends.
+//! `cellftp module ...` about the module itself: what it prints, for people and for programs, and
+//! its exit codes.
 
 use std::process::Output;
 
@@ -7,15 +7,15 @@ use serde_json::{Value, json};
 
 use super::{CELLFTP, Service, run, text};
 
-/// A daemon that says nothing on its notification socket unless something happens, with a module
-/// that is up again at once.
+/// A daemon whose notification socket is silent unless something happens, and whose module is up
+/// again at once.
 fn quiet(environment: &[(&str, &str)]) -> Service {
     let knobs = "[module.emulator.knobs]\nboot_time = \"1s\"\n";
     let calm = [environment, &[("WATCHDOG_USEC", "600000000")]].concat();
     Service::set(knobs, &calm)
 }
 
-/// `cellftp module`, of a daemon.
+/// `cellftp module` with a daemon.
 struct Cellftp<'a> {
     service: &'a Service,
     door: String,
@@ -70,7 +70,7 @@ impl<'a> Cellftp<'a> {
 fn the_service_is_started_and_stopped() {
     let service = quiet(&[]);
     let cellftp = Cellftp::of(&service);
-    // Twice: who wants it started does not mind that it is.
+    // Twice: starting what is started is no error.
     for _ in 0..2 {
         assert_eq!(cellftp.text(&["start"]), "");
         assert_eq!(cellftp.json(&["start"]), json!({ "started": true }));
@@ -160,9 +160,9 @@ fn a_command_of_the_users_own_is_passed_on_where_the_daemon_allows_it() {
     let told = cellftp.json(&["at", "AT+CFTPSTYPE=?"]);
     let want = json!({ "lines": ["+CFTPSTYPE: (A,I)"], "result": "OK" });
     assert_eq!(told, want);
-    // What the module answers is the answer, also where it is a refusal.
+    // The module's answer is the result, even where it is a refusal.
     assert_eq!(cellftp.json(&["at", "AT+NONE?"])["result"], "ERROR");
-    // Two lines are not one, and what the daemon does not know could leave the line in a mess.
+    // Two lines are not one, and an unknown command could leave the line in disorder.
     for line in ["AT\rAT", "AT+NONE"] {
         let refused = cellftp.failure(&["at", line]);
         assert_eq!(refused, (Some(2), json!("INVALID_FIELDS")), "{line:?}");
@@ -197,6 +197,6 @@ fn every_command_about_a_module_that_is_away_says_so() {
             "{words:?}"
         );
     }
-    // That is of what the daemon knows, which is nothing yet.
+    // These are the capabilities that the daemon knows, which are none yet.
     assert_eq!(cellftp.json(&["capabilities"])["family"], "unknown");
 }

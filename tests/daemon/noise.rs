@@ -1,4 +1,4 @@
-//! A module that says the same over and over.
+//! A module that sends the same line over and over.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -9,13 +9,14 @@ use super::process::Process;
 use super::tap::Tap;
 use super::{CELLFTP, CELLFTPD, PATIENCE, Service, run, text, wait};
 
-/// How long it does.
+/// For how long.
 const LASTS: Duration = Duration::from_secs(10);
 
-/// Bytes of log that it may cause: 100 lines of a few kinds, five a second, and what is left out.
+/// Bytes of log that it may cause: 100 lines of a few kinds, five a second, and the reports of what
+/// was left out.
 const LOG: u64 = 64 << 10;
 
-/// It wrote 230 MB of log in 12 s.
+/// The daemon wrote 230 MB of log in 12 s.
 #[test]
 fn a_line_that_repeats_without_end_fills_no_log_and_ends_no_service() {
     let scratch = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! What the programs are told to read or to make by its path, whatever is there.
+//! Paths that the programs read or create, whatever is there.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::site::{Site, failed, succeeded};
 use crate::{CELLFTPD, PATIENCE, wait};
 
-/// More than a pipe holds, and what is not text.
+/// More bytes than a pipe holds, and bytes that are no text.
 fn content() -> Vec<u8> {
     (0..100_000_u32).map(|n| (n % 251) as u8).collect()
 }
@@ -47,7 +47,7 @@ fn a_put_reads_whatever_can_be_read_and_refuses_a_link_that_leads_nowhere() {
     let said = site.refused(3, &["put", "dangling", "/dangling"]);
     assert!(said.contains("dangling"), "{said}");
     assert!(!site.remote("dangling").exists());
-    // What was read is what it was.
+    // The files that were read are unchanged.
     let kind = |name: &str| fs::symlink_metadata(site.local(name)).unwrap().file_type();
     assert!(kind("fifo").is_fifo());
     for name in ["link", "dangling", "null"] {
@@ -87,7 +87,7 @@ fn a_configuration_is_read_from_a_link_a_fifo_a_device_and_a_process_substitutio
     }
 }
 
-/// `emulate --link` replaced any link: as root `/dev/stdout` for the machine.
+/// `emulate --link` replaced any link: as root, even `/dev/stdout` of the machine.
 #[test]
 fn a_link_to_the_emulated_port_replaces_nothing_but_such_a_link() {
     let scratch = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! What is secret: passwords in the daemon's memory, in a core of it, and in what it prints.
+//! Secrets: passwords in the daemon's memory, in its core dumps, and in its output.
 
 use std::fs;
 use std::io::BufRead;
@@ -16,10 +16,10 @@ use super::process::Process;
 use super::site::Site;
 use super::{CELLFTP, CELLFTPD, PATIENCE, run, text, wait};
 
-/// Nobody on Linux.
+/// The user `nobody` on Linux.
 const NOBODY: u32 = 65_534;
 
-/// What a process of ours has of a number that `/proc` tells, as `Uid:`.
+/// A number that `/proc` tells about a process of this user, as `Uid:`.
 fn told(pid: u32, key: &str) -> u32 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix(key));
@@ -39,7 +39,7 @@ fn module(link: &Path, user: Option<u32>) -> Process {
     module
 }
 
-/// Of a process that may not be dumped, `/proc` belongs to root, whoever it is (proc(5)).
+/// If a process may not be dumped, `/proc` shows it as root's, whoever runs it (proc(5)).
 #[test]
 fn nobody_but_root_reads_the_memory_and_no_core_is_written() {
     let scratch = tempfile::tempdir().unwrap();
@@ -59,7 +59,7 @@ fn the_units_have_no_core_written() {
     }
 }
 
-/// Where a text stands in the memory of a process that may be written to: what is around each place.
+/// The places of a text in the writable memory of a process, each with its surroundings.
 fn remembered(process: &Child, text: &str) -> Vec<String> {
     let of = PathBuf::from(format!("/proc/{}", process.id()));
     let memory = fs::File::open(of.join("mem")).unwrap();
@@ -75,7 +75,7 @@ fn remembered(process: &Child, text: &str) -> Vec<String> {
         let (from, to) = range.split_once('-').unwrap();
         let [from, to] = [from, to].map(|hex| u64::from_str_radix(hex, 16).unwrap());
         let mut bytes = vec![0; usize::try_from(to - from).unwrap()];
-        // Some are there in name only.
+        // Some regions exist in name only.
         if memory.read_exact_at(&mut bytes, from).is_err() {
             continue;
         }
@@ -95,8 +95,8 @@ fn remembered(process: &Child, text: &str) -> Vec<String> {
     found
 }
 
-/// A password stood in a core ninety times: in the buffers of requests, of lines for the module, of the
-/// file and of what had read it.
+/// A core held a password ninety times: in the buffers of requests, of lines for the module, of the
+/// file, and of what had read it.
 #[test]
 fn a_password_goes_with_its_session() {
     if !geteuid().is_root() {
@@ -105,7 +105,7 @@ fn a_password_goes_with_its_session() {
     }
     let scratch = tempfile::tempdir().unwrap();
     let link = scratch.path().join("module");
-    // A process of its own: what the module remembers is its own.
+    // A process of its own, so that the module's memory is separate.
     let _module = module(&link, None);
     let kept = ["kept", "in", "the", "file", "5519"].join("-");
     let site = Site::with(
@@ -169,7 +169,7 @@ fn a_password_goes_with_its_session() {
     assert!(once <= 3, "{once} copies of a password that is in use");
 }
 
-/// A profile that is a text may be a password that stands in the wrong place.
+/// A profile that is a text may be a password in the wrong place.
 #[test]
 fn what_stands_where_a_table_belongs_is_not_printed() {
     let secret = "hunter2-77317731";

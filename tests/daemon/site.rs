@@ -15,7 +15,7 @@ use crate::{CELLFTP, Service, text};
 /// A daemon with an emulated module, and a server that lets anybody in.
 pub(crate) struct Site {
     pub(crate) service: Service,
-    /// Files here.
+    /// Local files.
     pub(crate) scratch: TempDir,
     /// The server's port.
     pub(crate) port: u16,
@@ -109,12 +109,12 @@ impl Site {
         self.cellftp(words).output().unwrap()
     }
 
-    /// Runs what is to succeed.
+    /// Runs a command that must succeed.
     pub(crate) fn done(&self, words: &[&str]) -> Output {
         succeeded(self.run(words))
     }
 
-    /// Runs what is to fail with this code, and gives what it said.
+    /// Runs a command that must fail with this code. Returns its message.
     pub(crate) fn refused(&self, code: i32, words: &[&str]) -> String {
         failed(code, self.run(words))
     }

@@ -1,5 +1,5 @@
-//! SIGTERM while something is under way: who is told what, how long it takes, and how module and
-//! server are left. The module is a process of its own, on a slow line.
+//! SIGTERM while work is running: who is told what, how long it takes, and how module and server are left.
+//! The module is a process of its own, on a slow line.
 //!
 //! Above 400 lines because each test is one state in which a SIGTERM can come.
 
@@ -20,12 +20,12 @@ use super::ftp::Server;
 use super::{CELLFTP, CELLFTPD, PATIENCE, Service, run, text};
 use cellftp::rpc::server::{GRACE, IN_ORDER, LAST_WORD};
 
-/// From the end of the grace to the last word to a client.
+/// From the end of the grace to the last message to a client.
 const TOLD: Duration = IN_ORDER.saturating_add(LAST_WORD);
-/// How long the module has to end what it does (`TimeoutStopSec` in the unit counts it).
+/// How long the module has to end its work (`TimeoutStopSec` in the unit counts it).
 const MODULE: Duration = Duration::from_secs(40);
 
-/// How much later it may be on a machine that has much else to do.
+/// How much later it may be on a busy machine.
 const LATE: Duration = Duration::from_secs(20);
 
 /// A module in a process of its own.
@@ -61,7 +61,7 @@ impl Module {
         }
     }
 
-    /// It says nothing any more, and hears nothing.
+    /// The module hangs: it sends and hears nothing.
     fn hang(&self) {
         kill_process(Pid::from_child(&self.process), Signal::STOP).unwrap();
     }
@@ -74,7 +74,7 @@ impl Drop for Module {
     }
 }
 
-/// Waits for what no event tells this process.
+/// Waits for something that no event tells this process.
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let began = Instant::now();
     while !holds() {
@@ -130,7 +130,7 @@ impl Scene {
         get
     }
 
-    /// SIGTERM; from when on the time counts.
+    /// Sends SIGTERM. Returns when the time begins to count.
     fn terminate(&self) -> Instant {
         self.service.signal(Signal::TERM);
         self.service.hear("STOPPING=1");
@@ -172,7 +172,7 @@ fn sigterm_in_a_long_get_is_told_after_the_grace_and_the_module_is_logged_out() 
     let began = scene.terminate();
     told_of_the_end(&waits.wait_with_output().unwrap());
     assert!(began.elapsed() < LATE, "{:?}", began.elapsed());
-    // New ones as well; and who only looks is answered.
+    // New calls as well. Calls that only look are answered.
     told_of_the_end(&scene.client(&["ls", "/"]).output().unwrap());
     let status = run(CELLFTP, &["--socket", &door, "status"]);
     assert!(status.status.success(), "{}", text(&status.stderr));
@@ -202,7 +202,7 @@ fn a_get_that_ends_within_the_grace_is_whole_and_the_module_is_logged_out() {
     assert_eq!(scene.server.sessions(), 0);
 }
 
-/// It has no abort: what it pushes is thrown away, and it is logged out when that has ended.
+/// It has no abort. What it pushes is thrown away, and it is logged out when that has ended.
 #[test]
 fn a_module_without_abort_is_logged_out_once_it_has_pushed_the_rest() {
     // 35 s on the line.
@@ -222,7 +222,7 @@ fn a_module_without_abort_is_logged_out_once_it_has_pushed_the_rest() {
     assert_eq!(scene.server.sessions(), 0);
 }
 
-/// Nothing can be put in order there; the daemon ends all the same, and its client is told.
+/// Nothing can be cleaned up there. The daemon ends anyway, and its client is told.
 #[test]
 fn a_module_that_is_silent_or_pushes_for_ever_does_not_hold_the_end_up() {
     let ends = |family: &str, hangs: bool| {
@@ -298,7 +298,7 @@ fn a_second_sigterm_hurries_and_the_client_is_told_all_the_same() {
     assert!(began.elapsed() < LATE, "{:?}", began.elapsed());
 }
 
-/// The next daemon serves who comes meanwhile; systemd holds the socket.
+/// The next daemon serves clients that come meanwhile. systemd holds the socket.
 #[test]
 fn who_comes_to_a_socket_that_was_passed_on_waits_for_the_next_daemon() {
     let scratch = tempfile::tempdir().unwrap();
@@ -344,7 +344,7 @@ fn who_comes_to_a_socket_that_was_passed_on_waits_for_the_next_daemon() {
         .unwrap();
     until("the file is asked for", || server.heard("RETR"));
     kill_process(Pid::from_child(&first), Signal::TERM).unwrap();
-    // The wish is there when nobody is taken in any more: the kernel tells nobody of that.
+    // The request waits when no client is accepted any more. The kernel gives no event for that.
     let waits = loop {
         let mut asks = client(&["status"]).spawn().unwrap();
         let asked = Instant::now();
@@ -365,7 +365,7 @@ fn who_comes_to_a_socket_that_was_passed_on_waits_for_the_next_daemon() {
     second.wait().unwrap();
 }
 
-/// It has no caller that would have to be told, and goes on at the next start.
+/// It has no caller that must be told, and goes on at the next start.
 #[test]
 fn a_transfer_that_is_kept_is_suspended_at_once_and_goes_on_at_the_next_start() {
     let server = long(1_000_000);

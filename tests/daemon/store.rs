@@ -1,4 +1,4 @@
-//! A store of transfers that is damaged, or taken away.
+//! A store of transfers that is damaged or taken away.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -15,11 +15,11 @@ use tonic_health::pb::health_client::HealthClient;
 
 use crate::{CELLFTP, CELLFTPD, Service, run, text};
 
-/// Nobody listens at port 1: what is to go there waits.
+/// Nobody listens at port 1: transfers to it wait.
 const CONFIG: &str = "[log]\nformat = \"text\"\n[servers.gone]\nhost = \"127.0.0.1\"\nport = 1\n\
                       security = \"none\"\nusername = \"u\"\npassword = \"p\"\n";
 
-/// A directory with transfers in it, and the daemons that have it one after the other.
+/// A directory with transfers, and the daemons that use it one after the other.
 struct State {
     scratch: TempDir,
 }
@@ -54,13 +54,13 @@ impl State {
         service
     }
 
-    /// Has an upload accepted.
+    /// Makes the daemon accept an upload.
     fn accept(&self, service: &Service, id: &str) {
         let said = self.put(service, id);
         assert!(said.is_ok(), "{said:?}");
     }
 
-    /// Wishes for an upload. Why it is not accepted.
+    /// Asks for an upload. Returns why it is not accepted.
     fn put(&self, service: &Service, id: &str) -> Result<(), Value> {
         let up = self.scratch.path().join("up").display().to_string();
         let words = ["-p", "gone", "transfer", "put", &up, "/up", "--id", id];
@@ -72,7 +72,7 @@ impl State {
     }
 }
 
-/// Calls the daemon. What it answers, or its error.
+/// Calls the daemon. Returns its answer or its error.
 fn json(service: &Service, words: &[&str]) -> Result<Value, Value> {
     let door = service.door().display().to_string();
     let line = ["--socket", &door, "--timeout", "60s", "--json"];
@@ -86,7 +86,7 @@ fn json(service: &Service, words: &[&str]) -> Result<Value, Value> {
     }
 }
 
-/// The module is asked for what is free: it needs no transfers.
+/// Asks the module for free space, which needs no transfers.
 fn serves(service: &Service) {
     json(service, &["module", "df"]).unwrap();
 }
@@ -203,7 +203,7 @@ fn an_upload_to_a_directory_that_was_moved_away_is_not_acknowledged() {
     fs::rename(state.directory(), &away).unwrap();
     let refused = state.put(&service, "two").unwrap_err();
     assert_eq!(refused["reason"], "STORE_REPLACED", "{refused}");
-    // Nor in another that is put in its place.
+    // Nor in another one that takes its place.
     fs::create_dir(state.directory()).unwrap();
     let refused = state.put(&service, "three").unwrap_err();
     assert_eq!(refused["reason"], "STORE_REPLACED", "{refused}");
@@ -211,7 +211,7 @@ fn an_upload_to_a_directory_that_was_moved_away_is_not_acknowledged() {
     let status = json(&service, &["status"]).unwrap();
     assert_eq!(status["transfer_storage"], "TRANSFER_STORAGE_UNUSABLE");
     serves(&service);
-    // It comes back, and with it all that was acknowledged.
+    // It comes back, with everything that was acknowledged.
     fs::remove_dir(state.directory()).unwrap();
     fs::rename(&away, state.directory()).unwrap();
     state.accept(&service, "four");

@@ -1,4 +1,4 @@
-//! `cellftp` ends well only where what was asked is known to be done.
+//! `cellftp` succeeds only where the work is known to be done.
 
 use std::convert::Infallible;
 use std::fs;
@@ -81,7 +81,7 @@ impl StreamingService<PutRequest> for Always {
     }
 }
 
-/// What `cellftp put` does where the daemon answers so.
+/// The result of `cellftp put` where the daemon answers so.
 fn put(state: PutState, options: &[&str]) -> Output {
     let scratch = tempfile::tempdir().unwrap();
     let runtime = Runtime::new().unwrap();
@@ -145,9 +145,9 @@ fn a_transfer_that_is_watched_ends_the_watch_with_its_own_end() {
     let told = site.run(&["--json", "transfer", "watch", "none"]);
     let told: serde_json::Value = serde_json::from_slice(&told.stderr).unwrap();
     assert_eq!(told["error"]["reason"], "FILE_NOT_FOUND");
-    // The same name again is the same transfer, and that has failed.
+    // The same name is the same transfer, and that one has failed.
     site.refused(3, &["transfer", "get", "/none", "--id", "none"]);
-    // To show it is all that is asked here.
+    // Showing it succeeds: nothing else was asked.
     site.done(&["transfer", "show", "none"]);
 }
 

@@ -1,5 +1,5 @@
-//! What the daemon and systemd have to do with each other beside its start: sockets that were passed
-//! on, new certificates, a notification socket that nobody reads, and an end in a hurry.
+//! The daemon and systemd, beyond the start: passed sockets, new certificates, a notification socket
+//! that nobody reads, and a quick end.
 
 #![expect(
     clippy::disallowed_methods,
@@ -154,7 +154,7 @@ fn who_is_on_the_list_of_revoked_certificates_does_not_come_in_and_the_list_is_r
     assert_eq!(come_in(), [false, true]);
     reload("no list");
     assert_eq!(come_in(), [false, true], "the list that was read stays");
-    // Nobody vouches that a certificate of this authority is not revoked.
+    // No list says that a certificate of this authority is not revoked.
     reload(&Authority::new().revocation(&[]));
     assert_eq!(come_in(), [false, false]);
     reload(&authority.revocation(&[]));
@@ -186,7 +186,7 @@ fn sockets_that_were_passed_on_are_served_and_stay() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    // They listen already: whoever comes waits for the daemon.
+    // They listen already: clients that come wait for the daemon.
     let addresses = [
         format!("unix:{}", path.display()),
         format!("http://127.0.0.1:{port}"),
@@ -219,7 +219,7 @@ fn a_socket_that_cannot_be_used_is_said_at_once() {
 fn a_notification_socket_that_nobody_reads_holds_up_neither_calls_nor_the_end() {
     let mut service = Service::start();
     service.hear("STATUS=ready");
-    // As many messages as it takes until the next would have to wait.
+    // As many messages as fit, so that the next one would have to wait.
     let filler = UnixDatagram::unbound().unwrap();
     filler.set_nonblocking(true).unwrap();
     let socket = service.scratch.path().join("notify");
@@ -237,7 +237,7 @@ fn a_notification_socket_that_nobody_reads_holds_up_neither_calls_nor_the_end() 
 
 #[test]
 fn a_second_signal_ends_the_wait_for_a_running_call() {
-    // The login never comes to its end.
+    // The login never ends.
     let more = "[servers.mute]\nhost = \"127.0.0.1\"\nport = 1\nsecurity = \"none\"\n\
                 [module.emulator.knobs]\nresult_never = [\"+CFTPSLOGIN\"]\n";
     let mut service = Service::with(more);
@@ -261,7 +261,7 @@ fn a_second_signal_ends_the_wait_for_a_running_call() {
     let began = Instant::now();
     service.signal(Signal::TERM);
     assert_eq!(service.process.wait().unwrap().code(), Some(0));
-    // Running calls would have 30 s, and the module 45 s after that.
+    // Running calls would have 30 s, and the module another 45 s.
     assert!(
         began.elapsed() < Duration::from_secs(20),
         "{:?}",

@@ -1,4 +1,4 @@
-//! The emulated module as programs meet it: its port, its network, and TLS, against real FTP servers in this process.
+//! The emulated module as programs see it: its port, its network, and TLS, against real FTP servers in this process.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,

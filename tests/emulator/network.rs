@@ -8,21 +8,21 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
-use simcom_emulator::serve::pty::{Link, Pty};
+use simcom_emulator::serve::pty::{PortLink, Pty};
 use simcom_emulator::serve::{InProcess, Module, emulate, in_process};
-use simcom_emulator::{Family, Knobs, Profile};
+use simcom_emulator::{Family, Knobs, Model};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const SIZE: usize = 2 * 1024 * 1024;
 
-/// Every byte value, with what a careless parser would take for answers.
+/// Every byte value, with bytes that a careless parser would take for answers.
 fn content(len: usize) -> Vec<u8> {
     let mut bytes: Vec<u8> = (0..=255).cycle().take(1000).collect();
     bytes.extend_from_slice(b"\r\nOK\r\n\r\n+CFTPSGET: 0\r\n> \x03\x03\x1a\x1a\x03\x1a");
     bytes.iter().copied().cycle().take(len).collect()
 }
 
-/// As SIMCom manual L1215 has a host escape a stream.
+/// Escapes a stream as SIMCom manual L1215 says.
 fn escaped(bytes: &[u8]) -> Vec<u8> {
     let mut escaped = Vec::with_capacity(bytes.len() + 64);
     for &byte in bytes {
@@ -35,7 +35,7 @@ fn escaped(bytes: &[u8]) -> Vec<u8> {
     escaped
 }
 
-/// A server on a free loopback port that takes anybody in.
+/// A server on a free loopback port that accepts any user.
 async fn server(root: &Path, tls: Option<(&Path, &Path)>) -> SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -44,8 +44,8 @@ async fn server(root: &Path, tls: Option<(&Path, &Path)>) -> SocketAddr {
     let mut builder = libunftp::ServerBuilder::new(Box::new(move || {
         unftp_sbe_fs::Filesystem::new(root.clone()).unwrap()
     }))
-    // An address no machine has (RFC 5737): only a module that keeps to the address of the
-    // control connection gets its data. Clients are never led there, since SINGLEIP is 1.
+    // An address that no machine has (RFC 5737): only a module that uses the address of the control connection
+    // gets its data. The client is never led there, since SINGLEIP is 1.
     .passive_host(std::net::Ipv4Addr::new(192, 0, 2, 1));
     if let Some((certificate, key)) = tls {
         builder = builder.ftps(certificate, key);
@@ -167,12 +167,12 @@ impl<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin> Host<S> {
 }
 
 fn module(knobs: Knobs) -> (InProcess, Host<DuplexStream>) {
-    let module = in_process(Profile::of(Family::Sim7600), knobs);
+    let module = in_process(Model::of(Family::Sim7600), knobs);
     let host = Host::new(module.open());
     (module, host)
 }
 
-/// Both ways, whole and from the middle.
+/// Uploads and downloads, whole and from the middle.
 async fn round_trip<S>(host: &mut Host<S>, root: &Path)
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
@@ -280,7 +280,7 @@ async fn failures_of_the_real_server_have_their_codes() {
 async fn a_pty_survives_being_closed_and_opened_again() {
     let root = tempfile::tempdir().unwrap();
     let address = server(root.path(), None).await;
-    let mut module = Module::new(Profile::of(Family::A7670), Knobs::default());
+    let mut module = Module::new(Model::of(Family::A7670), Knobs::default());
     let mut pty = Pty::open().unwrap();
     let path = pty.path().to_str().unwrap().to_owned();
     tokio::spawn(async move { pty.serve(&mut module).await });
@@ -299,7 +299,7 @@ async fn a_pty_survives_being_closed_and_opened_again() {
     }
 }
 
-/// Types a certificate in and has context 0 verify against it.
+/// Types a certificate and makes context 0 verify with it.
 async fn trust<S>(host: &mut Host<S>, pem: &str)
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
@@ -377,7 +377,7 @@ async fn a_port_closed_in_mid_download_goes_on_with_the_next_opening() {
     .await;
 }
 
-/// A server that takes the login and then leaves every data connection unread.
+/// A server that accepts the login and then reads no data connection.
 async fn stuck_server() -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -416,7 +416,7 @@ async fn a_port_closed_while_the_server_stalls_is_free_at_once() {
     let (module, mut host) = module(Knobs::default());
     host.log_in(address, 0).await;
     host.command("AT+CFTPSPUT=\"/f\"", "\r\n>").await;
-    // More than every buffer on the way holds: the module stops reading.
+    // More than all buffers on the way hold: the module stops reading.
     let endless = vec![b'a'; 64 << 20];
     let sending = host.port.write_all(&endless);
     tokio::time::timeout(Duration::from_secs(1), sending)
@@ -424,8 +424,8 @@ async fn a_port_closed_while_the_server_stalls_is_free_at_once() {
         .expect_err("never stopped");
     drop(host);
     let mut host = Host::new(module.open());
-    // The module notices it long before the server's own timeout. What it says before goes nowhere, so that it is
-    // had say something again and again.
+    // The module notices it long before the server's own timeout. Nobody hears what it sends before, so it is
+    // made to send again and again.
     let heard = async {
         let mut asks = tokio::time::interval(Duration::from_millis(20));
         loop {
@@ -444,7 +444,7 @@ async fn a_port_closed_while_the_server_stalls_is_free_at_once() {
         .expect("the port is not free");
 }
 
-/// A server that knows commands by their letters alone: `TYPE A N` is none of them.
+/// A server that knows commands only literally: `TYPE A N` is unknown.
 async fn literal_server() -> SocketAddr {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -575,7 +575,7 @@ fn a_link_never_replaces_a_file() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("precious");
     std::fs::write(&file, "x").unwrap();
-    assert!(Link::new(&file, Path::new("/dev/null")).is_err());
+    assert!(PortLink::new(&file, Path::new("/dev/null")).is_err());
     assert_eq!(std::fs::read(&file).unwrap(), b"x");
 }
 

@@ -1,5 +1,5 @@
 //! The two kinds of TLS that in-process servers lack, and a server that insists on resumed
-//! sessions: AUTH SSL and implicit TLS, against a server of a few replies.
+//! sessions: AUTH SSL and implicit TLS, against a server with a few replies.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use tokio_rustls::server::TlsStream;
 
 use crate::acceptor::self_signed;
 use simcom_emulator::serve::in_process;
-use simcom_emulator::{Family, Knobs, Profile};
+use simcom_emulator::{Family, Knobs, Model};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A server that knows one login and one file, and refuses data connections that do not resume
-/// the session of the control connection, as vsftpd does (522) after it has created the file.
+/// A server that knows one login and one file. It refuses data connections that do not resume the
+/// session of the control connection, as vsftpd does (522), after it has created the file.
 struct Server {
     tls: TlsAcceptor,
     stored: Vec<u8>,
@@ -123,7 +123,7 @@ async fn session(implicit: bool, session_reuse: bool) -> [String; 2] {
         tls_session_reuse: session_reuse,
         ..Knobs::default()
     };
-    let module = in_process(Profile::of(Family::A7670), knobs);
+    let module = in_process(Model::of(Family::A7670), knobs);
     let mut host = module.open();
     command(&mut host, b"AT+CFTPSSTART\r", "+CFTPSSTART: 0\r\n").await;
     let server_type = if implicit { 3 } else { 1 };
@@ -159,7 +159,8 @@ async fn auth_ssl_and_implicit_tls_carry_files_and_resume_sessions() {
     }
 }
 
-/// What owners of A7670E modules see: login fine, transfers 1 (explicit) or 14 (implicit).
+/// What owners of A7670E modules see: the login succeeds, transfers fail with 1 (explicit) or 14
+/// (implicit).
 #[tokio::test]
 async fn a_server_that_insists_on_resumed_sessions_refuses_a_module_without() {
     for (implicit, code) in [(false, 1), (true, 14)] {

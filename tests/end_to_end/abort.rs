@@ -1,5 +1,5 @@
-//! A download that is called off in the middle, on the module that can abort and on the one that
-//! cannot; the next operation is right on both.
+//! A download that is cancelled in the middle, on a module that can abort and on one that cannot.
+//! The next operation is right on both.
 
 use std::process::{Child, Command, Stdio};
 
@@ -49,8 +49,8 @@ fn abort(family: Family, kind: ServerKind, security: Security, pieces: bool) {
     assert!(log.contains(&format!("line={want}")), "{want}:\n{log}");
 }
 
-/// Calls a download off once it moves, on a line of at most 46,080 bytes a second. Throwing the
-/// rest away is dearer than an abort then, where there is one.
+/// Cancels a download once it moves, on a line of at most 46,080 bytes a second. Throwing the rest
+/// away then costs more than an abort, where there is one.
 pub(crate) fn call_off(family: Family, site: &Site, server: &Server) {
     let size = match family {
         Family::Sim7600 => 600_000,

@@ -1,4 +1,4 @@
-//! `cellftp` as a person uses it: names and files on a server, and what it says when it cannot.
+//! `cellftp` as a person uses it: names and files on a server, and its messages when it fails.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -41,8 +41,8 @@ fn a_file_and_a_directory_come_and_go_by_the_command_line() {
     assert_eq!(refused(&site, &["cancel", "no-such-operation"]), 3);
 }
 
-/// vsftpd takes names as they are. What is shown of one in Latin-1 names no file: a client that gives it back is
-/// refused, and never gets another one.
+/// vsftpd takes names as they are. The shown form of a name in Latin-1 names no file: a client that sends it is
+/// refused, and never gets another file.
 #[test]
 fn a_name_in_latin_1_is_listed_read_and_written_by_its_bytes_and_not_by_what_is_shown_of_it() {
     if !tools::wanted(
@@ -109,7 +109,7 @@ fn a_name_in_latin_1_is_listed_read_and_written_by_its_bytes_and_not_by_what_is_
     assert!(!there(name).exists() && there(copy).exists());
 }
 
-/// The bytes of a part are those of the file, and what is there already is not sent again.
+/// A part has the bytes of the file, and a file that is there already is not sent again.
 #[test]
 fn a_part_is_read_and_a_file_that_is_there_is_not_sent_again() {
     if !tools::wanted("a_part_is_read_and_a_file_that_is_there_is_not_sent_again") {
@@ -179,7 +179,7 @@ fn a_part_is_read_and_a_file_that_is_there_is_not_sent_again() {
     );
 }
 
-/// With the code of its names in the profile, the same server has names as every other.
+/// With the code of its names in the profile, the same server has names like any other.
 #[test]
 fn names_of_a_server_in_latin_1_are_text_for_its_clients_where_the_profile_says_so() {
     if !tools::wanted(
@@ -221,12 +221,12 @@ fn names_of_a_server_in_latin_1_are_text_for_its_clients_where_the_profile_says_
     let found = said(&site, &["stat", &server.remote("caf\u{e9}")]);
     assert!(found.ends_with(" caf\u{e9}\n"), "{found}");
     said(&site, &["get", &server.remote("caf\u{e9}"), back]);
-    // Bytes that are UTF-8 as well are what they are in the server's code.
+    // Bytes that are UTF-8 as well mean what they mean in the server's code.
     std::fs::write(there(b"\xC3\xA9"), "two").expect("the served directory is writable");
     let size = said(&site, &["size", &server.remote("\u{c3}\u{a9}")]);
     assert_eq!(size, "3\n");
     assert_eq!(refused(&site, &["size", &server.remote("\u{e9}")]), 3);
-    // One that is not UTF-8 is still known by its bytes.
+    // A name that is not UTF-8 is still found by its bytes.
     let mut bytes = server.remote("").into_bytes();
     bytes.extend(b"caf\xE9");
     let size = run(&site, &["size".as_ref(), &OsString::from_vec(bytes)]);
@@ -252,7 +252,7 @@ fn names_of_a_server_in_latin_1_are_text_for_its_clients_where_the_profile_says_
     said(&site, &kept);
     said(&site, &["transfer", "watch", "t"]);
     assert_holds(&there(b"d\xE9j\xE0"), b"text");
-    // What is not in the code is refused before anything is sent.
+    // A character outside the code is refused before anything is sent.
     assert_eq!(
         refused(&site, &["put", local, &server.remote("\u{414}")]),
         2
@@ -266,7 +266,7 @@ pub(crate) fn said(site: &Site, words: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// The exit code of a run that fails, and says why.
+/// Runs a command that must fail with a message. Returns its exit code.
 pub(crate) fn refused(site: &Site, words: &[&str]) -> i32 {
     let output = cellftp(site, words);
     assert!(!output.stderr.is_empty(), "cellftp {words:?} says nothing");

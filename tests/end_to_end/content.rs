@@ -1,9 +1,9 @@
-//! Bytes that a careless reader of a serial line trips over, and how to compare them.
+//! Bytes that break a careless reader of a serial line, and a way to compare them.
 
 use std::path::Path;
 
-/// What the line itself means something by: final codes, reports, frames, prompts, and the
-/// bytes that end or escape an upload.
+/// Bytes that have a meaning on the line: final codes, reports, frames, prompts, and the bytes that
+/// end or escape an upload.
 const TRAPS: [&[u8]; 10] = [
     b"\r\nOK\r\n",
     b"\r\nERROR\r\n",
@@ -24,7 +24,7 @@ pub(crate) fn traps(size: usize) -> Vec<u8> {
     let mut noise = fastrand::Rng::with_seed(1);
     while content.len() < size {
         content.extend_from_slice(TRAPS[noise.usize(..TRAPS.len())]);
-        // Often none: traps that follow each other at once.
+        // Often no noise: traps directly behind each other.
         for _ in 0..noise.usize(..64).saturating_sub(16) {
             content.push(noise.u8(..));
         }

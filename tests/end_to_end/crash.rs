@@ -1,5 +1,5 @@
 //! A daemon that is killed again and again: what it has accepted is delivered once and whole, and
-//! what it has not is told as such.
+//! what it has not accepted is reported as such.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -22,16 +22,16 @@ const KILLS: u32 = 100;
 /// a transfer is brought up within it, more often than not.
 const LIFE: Duration = Duration::from_millis(1200);
 
-/// The longest of some short lives, which end while the clients still send.
+/// The longest of some short lives, which end while the clients are still sending.
 const HASTE: Duration = Duration::from_millis(20);
 
-/// Everything that is left may take so long.
+/// How long everything that is left may take.
 const REST: Duration = Duration::from_secs(100);
 
 /// Transfers alive at each kill, at least.
 const ALIVE: usize = 3;
 
-/// What the clients have asked for and were told.
+/// What the clients have asked for, and what they were told.
 #[derive(Default)]
 struct Ledger {
     /// Content by id.
@@ -109,7 +109,7 @@ async fn connect(site: &Site) -> Client {
     Client::connect(&address).await.expect("it listens")
 }
 
-/// Asks for as many transfers as keep some alive, and goes on with one that was cut off.
+/// Creates as many transfers as keep some alive, and resumes one that was cut off.
 async fn create(
     site: &Site,
     server: &Server,
@@ -196,7 +196,7 @@ async fn hear(calls: Vec<Call>, ledger: &mut Ledger) {
     }
 }
 
-/// Waits until nothing more is to be done.
+/// Waits until there is nothing left to do.
 async fn finish(site: &Site) -> BTreeMap<String, Transfer> {
     let client = connect(site).await;
     let watch = client.watch_transfers(&TransferFilter::default()).await;
@@ -231,7 +231,8 @@ async fn finish(site: &Site) -> BTreeMap<String, Transfer> {
     }
 }
 
-/// Everything on both sides is as was told. Answers how many files were sent in one piece.
+/// Checks that both sides are as the clients were told. Returns how many files were sent in one
+/// piece.
 fn check(
     site: &Site,
     server: &Server,

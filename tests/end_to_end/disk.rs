@@ -1,5 +1,5 @@
-//! A disk that is full, or that takes nothing at all: what was accepted is delivered, what is not
-//! is refused, and what needs no disk goes on.
+//! A disk that is full, or accepts nothing: accepted work is delivered, other work is refused, and
+//! work that needs no disk goes on.
 
 use std::path::Path;
 use std::time::Duration;
@@ -83,7 +83,7 @@ impl House {
         deleted.expect("it can be deleted");
     }
 
-    /// What needs no disk.
+    /// Work that needs no disk.
     fn interactive_work_goes_on(&self) {
         self.server.place("small", b"abc");
         let request = json!({
@@ -135,7 +135,7 @@ fn what_a_full_disk_has_no_room_for_is_refused_and_what_was_accepted_is_delivere
     house
         .upload("first", &content, None)
         .expect("there is room");
-    // More than there is: named, and not named.
+    // More bytes than there is room for: once announced, once not.
     let large = traps(7_000_000);
     is_full(house.upload("named", &large, Some(7_000_000)));
     is_full(house.upload("large", &large, None));
@@ -156,8 +156,8 @@ fn what_a_full_disk_has_no_room_for_is_refused_and_what_was_accepted_is_delivere
         .expect("there is room again");
     house.done("second", &second);
 
-    // Another program takes the rest while one is on its way: it is told as done when that can be
-    // written down, and is not sent again.
+    // Another program takes the rest while one is on its way. The transfer is reported as done when
+    // that can be recorded, and is not sent again.
     let third = traps(1_300_000);
     house.upload("third", &third, None).expect("there is room");
     wait::until("third on its way", PATIENCE, || {
@@ -206,7 +206,7 @@ fn a_read_only_disk_refuses_transfers_and_nothing_else() {
     house
         .upload("x", &content, None)
         .expect("it can be written again");
-    // The store is open from now on: nobody takes the disk away under it but with the daemon.
+    // The store is open from now on: nobody can take the disk away while the daemon runs.
     house.site.kill_daemon();
     house.site.disk().read_only(true);
     house.site.start_daemon();
@@ -219,7 +219,7 @@ fn a_read_only_disk_refuses_transfers_and_nothing_else() {
     assert!(house.site.stop());
 }
 
-/// Its spool goes to the disk beyond its memory.
+/// Its spool goes to the disk when its memory is full.
 #[test]
 fn a_get_on_a_full_disk_is_refused_or_whole() {
     if !tools::wanted("a_get_on_a_full_disk_is_refused_or_whole") {
@@ -256,7 +256,7 @@ fn a_get_on_a_full_disk_is_refused_or_whole() {
         Ok(read) => assert!(read == content, "a wrong file"),
         outcome => is_full(outcome.map(|read| read.len())),
     }
-    // The disk is free of it.
+    // The disk has room again.
     let request = json!({"target": {"profile": "server"}, "path": server.remote("file")});
     assert!(site.ftps("GetSize", &request).is_ok());
 }

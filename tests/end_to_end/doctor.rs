@@ -1,4 +1,4 @@
-//! `cellftpd doctor`: what it finds on modules and servers that behave so, and what it never prints.
+//! `cellftpd doctor`: what it finds on modules and servers with faults, and what it never prints.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -66,14 +66,14 @@ impl Patient {
             .expect("cellftpd starts")
     }
 
-    /// What it prints, and its exit code.
+    /// Its output and its exit code.
     fn text(&self, words: &[&str]) -> (String, Option<i32>) {
         let output = self.look(words);
         let text = String::from_utf8(output.stdout).expect("text");
         (text, output.status.code())
     }
 
-    /// What it finds, which has no secret in it, and its exit code.
+    /// Its findings, which hold no secret, and its exit code.
     fn found(&self, words: &[&str]) -> (Found, Option<i32>) {
         let output = self.look(&[&["--json"], words].concat());
         let errors = String::from_utf8_lossy(&output.stderr);

@@ -1,4 +1,4 @@
-//! Clients of other languages at the TCP port with TLS: who comes in, as whom, and who does not.
+//! Clients in other languages at the TCP port with TLS: who is let in, as whom, and who is not.
 
 use std::path::Path;
 use std::process::Command;
@@ -64,7 +64,7 @@ impl Gateway {
         }
     }
 
-    /// `cellftp`: the document that it prints, or its exit code and words.
+    /// Runs `cellftp`. Returns the document that it prints, or its exit code and message.
     fn cellftp(&self, tls: &Tls, words: &[&str]) -> Result<Value, (Option<i32>, String)> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cellftp"));
         command
@@ -113,7 +113,7 @@ fn grpcurl_comes_in_with_a_certificate_and_not_without() {
         println!("grpcurl: {}", said.trim());
     }
     let log = gateway.site.log();
-    // The foreign authority has the right one's name, and another key.
+    // The foreign authority has the name of the right one, and another key.
     for why in [
         "peer sent no certificates",
         "BadSignature",

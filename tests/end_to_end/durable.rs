@@ -1,5 +1,5 @@
-//! Durable transfers that are interrupted go on where they were: what the server, or the daemon's
-//! disk, has of them is compared, and the rest is moved.
+//! Durable transfers that are interrupted resume: the part on the server, or on the daemon's disk, is
+//! compared, and the rest is moved.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use crate::support::{tools, wait};
 /// A megabyte in blocks on a busy machine takes a fifth of it.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// pyftpdlib pauses when it has moved so many bytes the second time: there a transfer has a middle to be
-/// killed in, on a quick machine too.
+/// pyftpdlib pauses when it has moved this many bytes the second time. So a transfer has a middle to be
+/// killed in, even on a fast machine.
 const RATE: u64 = 470_000;
 
 fn server(options: Options) -> Server {
@@ -27,7 +27,7 @@ fn server(options: Options) -> Server {
     Server::start_with(ServerKind::Pyftpdlib, Security::None, &options)
 }
 
-/// A daemon that keeps next to nothing of what it has sent, and tries again soon.
+/// A daemon that keeps almost nothing of what it has sent, and tries again soon.
 fn site(server: &Server) -> Site {
     let environment = [
         ("CELLFTPD_TRANSFERS__KEEP", "4096"),
@@ -77,7 +77,7 @@ fn until_it_has(file: &Path, bytes: u64) {
     });
 }
 
-/// What the host said to the module behind so many bytes: the lines of a command.
+/// What the host sent to the module behind this many bytes: the lines of a command.
 fn said(site: &mut Site, before: usize, command: &str) -> Vec<String> {
     let heard = site.tap().heard();
     let text = String::from_utf8_lossy(&heard[before..]).into_owned();
@@ -153,7 +153,7 @@ fn an_upload_whose_server_refuses_rest_starts_over_after_a_kill() {
     assert!(site.stop());
 }
 
-/// Of which the daemon keeps nothing in memory.
+/// The daemon keeps nothing of it in memory.
 #[test]
 fn an_upload_goes_on_at_any_byte_when_the_server_cuts_it() {
     if !tools::wanted("an_upload_goes_on_at_any_byte_when_the_server_cuts_it") {

@@ -58,7 +58,7 @@ fn servers_that_refuse() {
     refused.expect("FAILED_PRECONDITION", "LOGIN_REFUSED");
     assert_eq!(refused.metadata["command"], "AT+CFTPSLOGIN", "{refused:#?}");
     assert_eq!(refused.metadata["errcode"], "9", "{refused:#?}");
-    // Servers lock accounts that are tried too often.
+    // Servers lock accounts after too many tries.
     assert_eq!(
         locked.log().matches("Login failed").count(),
         1,
@@ -122,7 +122,7 @@ fn paths_that_could_be_commands() {
         let server = Server::start(ServerKind::Pyftpdlib, Security::None);
         server.place("victim", b"content");
         let mut site = Site::start_tapped(family, &[("server", &server)]);
-        // Logged in, so that nothing but the refused command could be said now.
+        // Logged in, so that nothing but the refused command could be sent now.
         let victim = site
             .ftps("GetSize", &size("server", "/victim"))
             .expect("a size");
@@ -177,7 +177,7 @@ fn paths_that_could_be_commands() {
             );
         }
 
-        // What the module cannot take is the family's affair, and refused as early.
+        // Paths that the module cannot take depend on the family, and are refused as early.
         let long = size("server", &format!("/{}", "x".repeat(257)));
         assert_eq!(failed(site.ftps("GetSize", &long)).code, "INVALID_ARGUMENT");
 

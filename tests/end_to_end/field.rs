@@ -1,4 +1,4 @@
-//! Modules that behave as public reports say: the whole way, from the caller to a real server.
+//! Modules that behave as in public reports: the whole way, from the caller to a real server.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::support::tools;
 
 const SENTENCE: &str = r#"chatter = "$GNRMC,,V,,,,,,,,,,N,V*37\r\n""#;
 
-/// A site whose module is so, and what goes wrong with it.
+/// A site with such a module, and its faults.
 fn site(family: Family, server: &Server, knobs: &str, faults: &str) -> (Site, TempDir) {
     let directory = TempDir::with_prefix("cellftpd-").expect("a scratch directory");
     let file = |name: &str, text: &str| {
@@ -37,7 +37,7 @@ fn fault(command: &str, nth: u32, phase: &str, effect: &str) -> String {
     )
 }
 
-/// Fetches a file, within so many seconds, and lists its directory.
+/// Fetches a file within this many seconds, and lists its directory.
 fn fetches(site: &Site, server: &Server, content: &[u8], within: u64) {
     let down = site.scratch("down");
     let remote = server.remote("file");
@@ -66,7 +66,7 @@ fn fetches(site: &Site, server: &Server, content: &[u8], within: u64) {
     assert!(!list.to_string().contains('$'), "{list:#}");
 }
 
-/// Point 8: a sentence ten times a second, where a switch ends them, and where none does.
+/// Point 8: a sentence ten times a second, once where a switch ends them, once where none does.
 #[test]
 fn sentences_of_a_satellite_receiver_on_the_port() {
     if !tools::wanted("sentences_of_a_satellite_receiver_on_the_port") {
@@ -88,7 +88,7 @@ fn sentences_of_a_satellite_receiver_on_the_port() {
     }
 }
 
-/// Point 8: a receiver that starts says more than sentences, in the middle of whatever is under way.
+/// Point 8: a receiver that starts sends more than sentences, in the middle of whatever is running.
 #[test]
 fn a_receiver_that_starts_at_any_moment() {
     if !tools::wanted("a_receiver_that_starts_at_any_moment") {
@@ -112,7 +112,7 @@ fn a_receiver_that_starts_at_any_moment() {
     }
 }
 
-/// Point 9: what is said while the SIM is read came between question and answer.
+/// Point 9: lines that come while the SIM is read came between question and answer.
 #[test]
 fn lines_of_the_sim_between_the_question_for_the_model_and_its_answer() {
     if !tools::wanted("lines_of_the_sim_between_the_question_for_the_model_and_its_answer") {
@@ -145,7 +145,7 @@ fn lines_of_the_sim_between_the_question_for_the_model_and_its_answer() {
     }
 }
 
-/// Point 10: with its radio off a module says that the SIM fails.
+/// Point 10: while its radio is off, a module says that the SIM fails.
 #[test]
 fn a_module_whose_radio_was_left_off() {
     if !tools::wanted("a_module_whose_radio_was_left_off") {
@@ -171,7 +171,7 @@ fn a_module_whose_radio_was_left_off() {
     }
 }
 
-/// Point 10: the card loses contact, and the login is what is refused for it.
+/// Point 10: the card loses contact, and the login is refused for that.
 #[test]
 fn a_card_that_loses_contact() {
     if !tools::wanted("a_card_that_loses_contact") {
@@ -190,7 +190,7 @@ fn a_card_that_loses_contact() {
     assert_eq!(refused.metadata["command"], "AT+CFTPSLOGIN", "{refused:#?}");
 }
 
-/// Point 11: a slot for a card that holds none, and drives named as people type them.
+/// Point 11: an empty slot for a card, and drives named as people type them.
 #[test]
 fn a_drive_that_does_not_tell_its_room_and_drives_in_either_case() {
     if !tools::wanted("a_drive_that_does_not_tell_its_room_and_drives_in_either_case") {
@@ -220,7 +220,7 @@ fn a_drive_that_does_not_tell_its_room_and_drives_in_either_case() {
     }
 }
 
-/// Point 12: all at once, while the module starts.
+/// Point 12: everything at once, while the module starts.
 #[test]
 fn registered_late_busy_and_noisy_at_once() {
     if !tools::wanted("registered_late_busy_and_noisy_at_once") {

@@ -1,5 +1,5 @@
-//! The first steps of a client in each language: code that is generated with the compiler of a
-//! distribution (protoc 3.21), built, and run against the daemon.
+//! The first steps of a client in each language: code is generated with the compiler of a distribution (protoc
+//! 3.21), built, and run against the daemon.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -17,11 +17,11 @@ use crate::support::tools;
 /// More than a chunk, so that a file is several messages.
 const SIZE: usize = 100_000;
 
-/// Seconds that a client has, so that one which hangs fails: ten times what it took on a machine that was busy
+/// Seconds that a client has, so that one that hangs fails: ten times what it took on a machine that was busy
 /// otherwise.
 const PATIENCE: &str = "600";
 
-/// Jars of Debian that a client in Java is built with.
+/// Debian's jars that a client in Java is built with.
 const JARS: [&str; 24] = [
     "geronimo-annotation-1.3-spec",
     "grpc-api",
@@ -114,7 +114,7 @@ fn a_client_in_go() {
         .env("GO111MODULE", "off")
         .env("GOFLAGS", "")
         .env("CGO_ENABLED", "0")
-        // Kept from run to run: what does not change is built once.
+        // Kept from run to run: unchanged code is built once.
         .env("GOCACHE", cache())
         .args(["build", "-o"])
         .arg(&program)
@@ -157,7 +157,7 @@ fn a_client_in_java() {
     takes_its_first_steps(command, "ALREADY_EXISTS");
 }
 
-/// It is made of `proto/cellftp-v1.binpb` alone, as a client is that was built when that was published.
+/// It is made only from `proto/cellftp-v1.binpb`, like a client that was built when that was published.
 #[test]
 fn a_client_of_the_image_that_was_published() {
     if !tools::wanted("a_client_of_the_image_that_was_published") {
@@ -193,14 +193,14 @@ fn a_client_of_the_image_that_was_published() {
     }
 }
 
-/// A client's program, which is ended where it takes too long.
+/// A client's program, which is ended if it takes too long.
 fn client(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("timeout");
     command.arg(PATIENCE).arg(program);
     command
 }
 
-/// Runs a client: it reads a file, writes a copy, is refused to write it again, and has watched all that.
+/// Runs a client. It reads a file, writes a copy, is refused when it writes it again, and watches all that.
 fn takes_its_first_steps(mut client: Command, code: &str) {
     let server = Server::start(ServerKind::Vsftpd, Security::None);
     let site = Site::start(Family::Sim7600, &[("server", &server)]);
@@ -244,7 +244,7 @@ fn protoc() -> Command {
     command
 }
 
-/// The files that tell how an error is made up, as the Python packages bring them.
+/// The files that describe an error, from the Python packages.
 fn google() -> [PathBuf; 2] {
     ["status", "error_details"].map(|name| packages().join(format!("google/rpc/{name}.proto")))
 }
@@ -270,7 +270,7 @@ fn cache() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("go")
 }
 
-/// What a program prints that must succeed.
+/// The output of a program that must succeed.
 fn done(command: &mut Command) -> String {
     let output = command
         .output()

@@ -1,5 +1,5 @@
-//! A line that breaks: what is under way goes on by itself or ends in time with an error that
-//! says so, and the next call works once the module is back, without a restart of the daemon.
+//! A line that breaks: running work goes on by itself, or ends in time with an error that says so.
+//! The next call works once the module is back, without a restart of the daemon.
 
 use std::time::{Duration, Instant};
 
@@ -11,14 +11,14 @@ use crate::support::servers::{Options, Security, Server, ServerKind};
 use crate::support::site::{Family, Site};
 use crate::support::{tools, wait};
 
-/// A call may end so long after the line broke. The longest single wait of the daemon is
-/// that for the next block of a transfer, and one repair may follow it.
+/// How long after the break a call may end. The longest single wait of the daemon is that for the
+/// next block of a transfer, and one repair may follow it.
 const ERROR: Duration = Duration::from_secs(100);
 
-/// The module may take so long to be brought up again, the daemon's back-off included.
+/// How long the next bring-up of the module may take, including the daemon's back-off.
 const BACK: Duration = Duration::from_secs(60);
 
-/// How the line breaks, and how it is mended.
+/// How the line breaks, and how it is repaired.
 struct Break {
     cause: fn(&mut Site),
     repair: fn(&mut Site),
@@ -41,7 +41,7 @@ const REBOOTED: Break = Break {
 const SILENT: Break = Break {
     cause: |site| site.tap().silence(true),
     repair: |site| {
-        // What it had been about is not finished by a module that hung.
+        // A module that hung does not finish its old work.
         site.reboot_module();
         site.tap().silence(false);
     },
@@ -81,8 +81,8 @@ fn a_reboot_while_idle() {
     if !tools::wanted("a_reboot_while_idle") {
         return;
     }
-    // Nobody waits for anything then: the next call finds a module without a session, and
-    // is to work all the same.
+    // Nobody waits for anything then. The next call finds a module without a session, and must work
+    // anyway.
     let (server, mut site) = installation();
     assert_eq!(size(&site, &server).expect("a size")["size"], "8388608");
     (REBOOTED.cause)(&mut site);
@@ -96,8 +96,8 @@ fn silence_while_idle() {
     }
 }
 
-/// A transfer that is under way either goes on by itself once the line is whole, or ends in
-/// an error that says what happened.
+/// A running transfer either goes on by itself once the line is whole, or ends in an error that
+/// says what happened.
 fn in_mid_transfer(line: &Break) {
     let (server, mut site) = installation();
     let down = site.scratch("down");
@@ -114,7 +114,7 @@ fn in_mid_transfer(line: &Break) {
     let arguments = get.clone();
     let getting =
         std::thread::spawn(move || python.call(&arguments.each_ref().map(String::as_str)));
-    // In the midst: the client has some of it, and the server has not sent all.
+    // In the middle: the client has some of it, and the server has not sent all.
     wait::until("first megabyte", wait::START, || {
         let size = std::fs::metadata(&down).map_or(0, |file| file.len());
         (size > 1_000_000).then_some(())

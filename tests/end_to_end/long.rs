@@ -1,5 +1,5 @@
-//! Eight mebibytes each way at 921,600 baud, a minute and a half and more, while somebody else asks for a
-//! size every few seconds.
+//! Eight mebibytes in each direction at 921,600 baud, a minute and a half and more, while another client
+//! asks for a size every few seconds.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ const SIZE: usize = 8 << 20;
 
 const BETWEEN: Duration = Duration::from_secs(4);
 
-/// At 92,160 bytes a second it takes at least so long.
+/// The shortest time for that at 92,160 bytes a second.
 const LINE: Duration = Duration::from_secs(91);
 
 #[test]
@@ -74,7 +74,7 @@ async fn down(server: &Server, site: &Site) {
     assert!(back == content, "byte by byte");
 }
 
-/// Asks as somebody else until `work` is done, and says how long the answers took.
+/// Asks as another client until `work` is done. Returns how long the answers took.
 async fn meanwhile<T>(
     server: &Server,
     site: &Site,

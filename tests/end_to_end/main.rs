@@ -1,5 +1,5 @@
-//! The whole way against real FTP servers: gRPC client, daemon, serial line, emulated
-//! module, server, and back. `tests/README.md` tells what runs where.
+//! The whole way against real FTP servers: gRPC client, daemon, serial line, emulated module,
+//! server, and back. `tests/README.md` says what runs where.
 
 #![expect(
     clippy::disallowed_methods,

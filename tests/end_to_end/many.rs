@@ -12,7 +12,7 @@ use crate::support::{tools, wait};
 /// Files of a call.
 const FILES: usize = 500;
 
-/// Commands that the module carries out on the network, of those that a call of files says.
+/// Those commands of a call of files that the module carries out on the network.
 const NETWORK: [&str; 6] = [
     "CFTPSPUT",
     "CFTPSGET",
@@ -41,7 +41,7 @@ fn requests(server: &Server) -> Vec<Value> {
     std::iter::once(header).chain(files).collect()
 }
 
-/// As JSON has bytes (RFC 4648 §4).
+/// Bytes in JSON (RFC 4648 §4).
 fn base64_of(bytes: &[u8]) -> String {
     const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
@@ -120,7 +120,7 @@ fn five_hundred_small_files_cost_one_command_each() {
     assert!(a_file <= 1.05, "{a_file}");
 }
 
-/// The line is pulled in the middle, and plugged in again. Each file is told as what it is.
+/// The line is pulled in the middle, and plugged in again. The result of each file is true.
 #[test]
 fn a_line_that_is_pulled_in_the_middle_of_many_files_leaves_true_results() {
     if !tools::wanted("a_line_that_is_pulled_in_the_middle_of_many_files_leaves_true_results") {

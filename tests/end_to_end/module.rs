@@ -1,5 +1,5 @@
-//! The emulated module alone, driven by a script that shares no code with the daemon: its
-//! network side against every server, in every security mode.
+//! Only the emulated module, driven by a script that shares no code with the daemon: its network
+//! side against every server, in every security mode.
 
 use crate::content::traps;
 use crate::support::servers::{Security, Server, ServerKind};
@@ -34,7 +34,7 @@ fn pure_ftpd() {
     }
 }
 
-/// Has the script put and get a file, by each family of modules.
+/// The script puts and gets a file, with each family of modules.
 fn script(kind: ServerKind, securities: &[Security]) {
     for &security in securities {
         let server = Server::start(kind, security);

@@ -1,4 +1,4 @@
-//! Servers as public reports have them: listings that are not to be trusted, and refusals that pass.
+//! Servers as in public reports: unreliable listings, and temporary refusals.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -10,7 +10,7 @@ use crate::support::servers::{Options, Security, Server, ServerKind};
 use crate::support::site::{Family, Site};
 use crate::support::tools;
 
-/// A server in these moods, with `/sub`, an empty `/empty`, and files of nine bytes and more.
+/// A server with these moods, with `/sub`, an empty `/empty`, and files of nine bytes and more.
 pub(crate) fn server(moods: &[&'static str]) -> Server {
     let options = Options {
         moods: moods.to_vec(),
@@ -57,7 +57,7 @@ pub(crate) fn said(site: &Site, words: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// What it says where it fails.
+/// The message of a command that fails.
 pub(crate) fn refused(site: &Site, words: &[&str]) -> String {
     let output = cellftp(site, words);
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -65,7 +65,7 @@ pub(crate) fn refused(site: &Site, words: &[&str]) -> String {
     errors
 }
 
-/// A file that must be new does not take the place of one that is there.
+/// Asserts that a file which must be new does not replace an existing one.
 pub(crate) fn assert_kept(site: &Site, server: &Server, remote: &str, local: &str) {
     let before = std::fs::read(server.local(local)).expect("it is there");
     let new = site.scratch("new");
@@ -109,7 +109,7 @@ fn a_directory_is_listed_whatever_the_server_makes_of_a_path() {
         let file = said(&site, &["ls", "/sub/inner.bin"]);
         assert_eq!(names(&file), ["inner.bin"], "{mood}");
         assert!(refused(&site, &["ls", "/none"]).contains("NOT_FOUND"));
-        // Read from the login directory all the same.
+        // Read from the login directory anyway.
         assert_eq!(said(&site, &["size", "root.bin"]), "500\n", "{mood}");
     }
 }
@@ -121,7 +121,7 @@ fn brackets_are_no_pattern_on_real_servers() {
     }
     for kind in ServerKind::ALL.into_iter().filter(|kind| kind.runs_here()) {
         if kind == ServerKind::Vsftpd {
-            // Its account may not write to the root that it is in.
+            // Its account may not write to its root.
             continue;
         }
         let server = Server::start(kind, Security::None);
@@ -185,7 +185,7 @@ fn an_empty_directory_whose_listing_is_refused_is_empty() {
         put_new(&site, "/empty/f");
         assert_holds(&server.local("empty/f"), b"new");
     }
-    // The login directory, which nothing lists.
+    // The login directory, which no listing shows.
     for mood in ["refuses-empty-450", "refuses-empty-550"] {
         let options = Options {
             moods: vec![mood],
@@ -208,7 +208,7 @@ fn a_hidden_file_is_read_from_a_server_without_size() {
     }
     let server = server(&["no-size", "hides-dots"]);
     server.place(".hidden", b"hidden content");
-    // One of them passes the refusal of SIZE on as such, the other as what may be a size of nine bytes.
+    // One family passes the refusal of SIZE on as such, the other as a possible size of nine bytes.
     for family in Family::ALL {
         let site = Site::start(family, &[("server", &server)]);
         let got = said(&site, &["get", "/.hidden", "-"]);
@@ -268,7 +268,7 @@ fn listings_of_reports_come_through_as_they_are_to_be_read() {
         let what = path.display();
         assert_eq!(read.len(), expected.len(), "{what}: {read:#?}");
         for (read, expected) in read.iter().zip(expected) {
-            // A size beyond what clients can be told is absent.
+            // A size that is too large for clients is absent.
             let size = expected["size"].as_i64().map_or(Value::Null, Value::from);
             assert_eq!(read["size"], size, "{what}");
             let name = expected["name"].as_str().expect("a name");
@@ -321,7 +321,7 @@ fn an_ascii_session_names_no_format() {
     assert!(server.log().contains("TYPE A"), "{}", server.log());
 }
 
-/// The server still counts a session that was cut: before a call, and in the midst of one.
+/// The server still counts a session that was cut: once before a call, and once in the middle of one.
 #[test]
 fn a_login_that_has_worked_is_tried_again_while_somebody_waits() {
     if !tools::wanted("a_login_that_has_worked_is_tried_again_while_somebody_waits") {
@@ -349,7 +349,7 @@ fn a_login_that_has_worked_is_tried_again_while_somebody_waits() {
     std::fs::write(&local, b"new").expect("a scratch directory is writable");
     said(&site, &["put", local.to_str().expect("UTF-8"), "/new"]);
     assert_holds(&server.local("new"), b"new");
-    // The data connection is cut, and so is the login that follows.
+    // The data connection is cut, and so is the next login.
     server.reply_to_users(&[full]);
     let back = site.scratch("back");
     said(&site, &["get", "/long", back.to_str().expect("UTF-8")]);

@@ -1,5 +1,5 @@
-//! The table of `docs/commands.md` is true: what it names is there, and every form of every
-//! command in it is said to every server.
+//! The table of `docs/commands.md` is true: what it names exists, and every form of every command in it is
+//! sent to every server.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -30,12 +30,12 @@ enum Form {
 /// Commands that the A76xx does not have (A76XX AT manual V1.09 §17).
 const SIM7600_ALONE: [&str; 2] = ["AT+CFTPSCACHERD", "AT+CFTPSABORT"];
 
-/// What is said only where a directory cannot be entered (`tests/pair/listing.rs`): servers differ in what
-/// they make of the path.
+/// A form that is sent only where a directory cannot be entered (`tests/pair/listing.rs`): servers differ
+/// in what they make of the path.
 const LAST_RESORT: (&str, Form) = ("AT+CFTPSLIST", Form::Write);
 
-/// Holds a daemon's log against the table: every form of every command that the family has went
-/// over the line. That each was right, the callers have seen.
+/// Compares a daemon's log with the table: every form of every command of the family went over the line.
+/// The callers have checked that each result was right.
 pub(crate) fn every_form_was_said(family: Family, log: &str) {
     let lines = log.lines().filter_map(|line| line.split_once("line=AT+"));
     let said: BTreeSet<(String, Form)> = lines.filter_map(|(_, line)| said(line)).collect();
@@ -45,7 +45,7 @@ pub(crate) fn every_form_was_said(family: Family, log: &str) {
             if (row.command.as_str(), form) == LAST_RESORT {
                 continue;
             }
-            // What a family lacks it may be asked for, and nothing else.
+            // The test form may be sent for a command that a family lacks, and no other form.
             if lacks && form == Form::Execute {
                 assert!(!said.contains(&(row.command.clone(), form)));
             } else {
@@ -93,7 +93,7 @@ fn the_table_of_commands_names_what_is_there() {
     }
 }
 
-/// The command and form of a line, of which this is what follows `AT+`.
+/// The command and form of a line. `line` is what follows `AT+`.
 fn said(line: &str) -> Option<(String, Form)> {
     let line = line.trim_end();
     let end = line.find(|c: char| !c.is_ascii_alphanumeric());
@@ -139,7 +139,7 @@ fn rows() -> Vec<Row> {
     rows
 }
 
-/// What stands between backticks.
+/// The texts between backticks.
 fn quoted(cell: &str) -> Vec<String> {
     let parts = cell.split('`').skip(1).step_by(2);
     parts.map(str::to_owned).collect()

@@ -6,7 +6,7 @@ use crate::support::servers::{Security, Server, ServerKind};
 use crate::support::site::{Family, Site};
 use crate::support::tools;
 
-/// Nothing, less than a block, one, and several.
+/// No byte, less than a block, a block, one byte more, and several blocks.
 const SIZES: [usize; 5] = [0, 421, 2048, 2049, 20_000];
 
 macro_rules! pieces {

@@ -11,8 +11,8 @@ use crate::support::site::{Family, Site};
 use crate::support::tools;
 use crate::{abort, parity, storage, unary};
 
-/// Sizes about the limits of the line: nothing, one byte, a frame of 1024 or 1480 bytes, a
-/// block of 2048, and one that is many of each.
+/// Sizes at the limits of the line: nothing, one byte, a frame of 1024 or 1480 bytes, a block of
+/// 2048, and one that is many of each.
 const SIZES: [usize; 9] = [0, 1, 1023, 1024, 1025, 1480, 2048, 2049, 5 * 1024 * 1024];
 
 /// One test for each server, security and family, so that a failure names them.
@@ -111,10 +111,10 @@ fn round_trip(family: Family, kind: ServerKind, security: Security) {
     parity::every_form_was_said(family, &logs);
 }
 
-/// The other form of both transfers: pulled out of the cache where the module has one, and in
-/// blocks; and a download that is called off. The log of the daemon.
+/// The other form of both transfers: through the cache where the module has one, and in blocks; and
+/// a download that is cancelled. Returns the log of the daemon.
 fn in_pieces(family: Family, server: &Server) -> String {
-    // Slow enough for a download to be called off in the middle.
+    // Slow enough that a download can be cancelled in the middle.
     let slow = ["--baud", "460800"];
     let mut site = Site::start_in_pieces(family, &[("server", server)], &slow);
     let mut python = site.python();
@@ -126,7 +126,7 @@ fn in_pieces(family: Family, server: &Server) -> String {
     site.log()
 }
 
-/// Sizes that a module's answer cannot tell from its error codes, and a file that is not there.
+/// Sizes that look like error codes in a module's answer, and a file that does not exist.
 fn true_sizes(server: &Server, python: &mut PythonClient) {
     for size in (0..=18).chain([421]) {
         let name = format!("files/of-{size}");

@@ -1,5 +1,5 @@
-//! The FTP servers themselves, by Python's ftplib: what goes wrong here goes wrong without
-//! the daemon and the module.
+//! The FTP servers alone, by Python's ftplib: a failure here has nothing to do with the daemon and
+//! the module.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -116,7 +116,7 @@ fn rest_can_be_refused() {
             ["get", server.remote("file"), down, 5],
             ["get", server.remote("file"), down, 0],
         ]));
-        // proftpd takes REST and refuses the transfer after it, by a reply for the moment.
+        // proftpd takes REST and refuses the transfer after it, with a temporary reply.
         let refusal = if kind == ServerKind::Proftpd {
             "451"
         } else {
@@ -256,7 +256,7 @@ fn a_server_can_name_an_address_behind_nat() {
         return;
     }
     for kind in ServerKind::ALL.into_iter().filter(|kind| kind.runs_here()) {
-        // Of the network for documentation, RFC 5737: nobody answers there.
+        // An address of the network for documentation (RFC 5737): nobody answers there.
         let address = Ipv4Addr::new(192, 0, 2, 1);
         let options = Options {
             announced_address: Some(address),
@@ -271,7 +271,7 @@ fn a_server_can_name_an_address_behind_nat() {
     }
 }
 
-/// The value of an operation that must have gone well.
+/// The value of an operation that must have succeeded.
 fn ok(results: &Value, at: usize) -> &Value {
     results
         .get(at)

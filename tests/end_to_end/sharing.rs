@@ -1,5 +1,5 @@
-//! Several clients on one module: each gets its own, and one that vanishes leaves nothing
-//! behind.
+//! Several clients on one module: each gets its own results, and a client that vanishes leaves
+//! nothing behind.
 
 use std::time::Duration;
 
@@ -10,8 +10,7 @@ use crate::support::servers::{Options, Security, Server, ServerKind};
 use crate::support::site::{Family, Site};
 use crate::support::{tools, wait};
 
-/// Long enough for the daemon to end a transfer, by draining it or by ABORT, and to log in
-/// again after that.
+/// Long enough for the daemon to end a transfer, by draining it or by ABORT, and to log in again.
 const CLEAN: Duration = Duration::from_secs(60);
 
 #[test]
@@ -31,7 +30,7 @@ fn two_clients_on_two_servers() {
         let site = Site::start(family, &[("one", &servers[0]), ("two", &servers[1])]);
         let mut python = site.python();
 
-        // Ten at once, and each profile five times: every order comes up.
+        // Ten at once, and each profile five times: every order occurs.
         let down = |at: usize| site.scratch(&format!("down{at}"));
         let command = |at: usize| {
             let remote = servers[at % 2].remote("same name");
@@ -113,7 +112,7 @@ fn a_client_that_vanishes_in_mid_put() {
         );
         assert!(gone, "{family:?}: the client left on purpose");
 
-        // What was begun is deleted, and never taken for whole.
+        // The partial file is deleted, and never taken for a whole one.
         wait::until("deletion of the half file", CLEAN, || {
             let idle = site.status()["running"].is_null();
             (idle && !server.local("file").exists()).then_some(())
@@ -139,7 +138,8 @@ fn an_operation_that_another_client_cancels() {
         server.remote("long"),
         site.scratch("down").to_string_lossy().into_owned(),
     );
-    // By the same door, and so the same principal: nobody ends what is another's.
+    // Through the same door, and so as the same principal: nobody ends the operations of another
+    // principal.
     let mut python = site.python_unix();
     let getting =
         std::thread::spawn(move || python.call(&["get", "--profile", "server", &long, &down]));
@@ -168,7 +168,7 @@ fn an_operation_that_another_client_cancels() {
     );
 }
 
-/// A server at 2 MB a second: what is in transfer stays so for a while.
+/// A server at 2 MB a second: transfers take a while.
 fn slow_server() -> Server {
     let options = Options {
         bytes_per_second: Some(2_000_000),

@@ -1,5 +1,5 @@
-//! Transfers that survive: a line that is cut again and again, and servers on bad days. What
-//! arrives is whole, what fails says so and leaves nothing, and afterwards the daemon is as it was.
+//! Transfers that survive a line that is cut again and again, and servers on bad days. Whole files
+//! arrive, failures say so and leave nothing, and afterwards the daemon is as before.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,15 +14,15 @@ use crate::support::{tools, wait};
 
 const CONTENT: usize = 5 * 1024 * 1024;
 
-/// Tries that the line is cut in.
+/// In how many tries the line is cut.
 const CUTS: usize = 20;
 
-/// The line is whole again in so much time, and bytes move. A machine that is busy may be late in the
-/// middle of a block; a module without abort then pushes what it has begun, which is awaited for half a
-/// minute and more than once.
+/// How long the line may take to be whole again, with bytes moving. On a busy machine the cut may come
+/// late, in the middle of a block. A module without abort then pushes what it has begun, and the daemon
+/// waits half a minute for it, more than once.
 const ON: Duration = Duration::from_secs(180);
 
-/// What begins the content of a try. The test form of a command has no name.
+/// The beginning of the content of a try. The test form of a command has no name.
 const GET: &str = "AT+CFTPSGET=\"";
 const PUT: &str = "AT+CFTPSPUT=\"";
 
@@ -78,7 +78,7 @@ fn up(family: Family, form: Form) {
     is_back(&site, &server, before);
 }
 
-/// Runs a transfer. Cuts the line in one try after the other, so many bytes after its `command`.
+/// Runs a transfer. Cuts the line in one try after the other, this many bytes after its `command`.
 fn while_cut(
     site: &mut Site,
     transfer: &[&str],
@@ -138,7 +138,7 @@ fn a_server_that_cuts_every_data_connection_is_outlived() {
         let local = site.scratch("local");
         let got = get(&site, &server, &local).unwrap_or_else(|failure| panic!("{failure:#?}"));
         assert_holds(&local, &traps(CONTENT));
-        // The last is not cut: 17 cuts for 5 MiB, less what is asked for twice.
+        // The last try is not cut: 17 cuts for 5 MiB, minus what is asked for twice.
         assert!(got["resumes"].as_u64() >= Some(17), "{got:#}");
         let put = put(&site, &server, &local).unwrap_or_else(|failure| panic!("{failure:#?}"));
         assert_eq!(put["state"], "PUT_STATE_VERIFIED_SIZE", "{put:#}");
@@ -155,12 +155,13 @@ fn a_server_that_refuses_rest_is_given_the_file_again() {
     }
     let options = Options {
         refuse_rest: true,
-        // pyftpdlib pauses when it has sent so many bytes the second time, in the middle of this file.
+        // pyftpdlib pauses when it has sent this many bytes the second time, in the middle of this
+        // file.
         bytes_per_second: Some(200_000),
         ..Options::default()
     };
     let server = Server::start_with(ServerKind::Pyftpdlib, Security::None, &options);
-    // Small enough to be kept whole while it is sent.
+    // Small enough that all of it is kept while it is sent.
     let content = traps(700_000);
     server.place("file", &content);
     let mut site = Site::start_tapped(Family::Sim7600, &[("server", &server)]);
@@ -244,17 +245,17 @@ fn put(site: &Site, server: &Server, local: &Path) -> Result<Value, Failure> {
         .call(&["put", "--profile", "server", &remote, &local])
 }
 
-/// What the daemon takes when it has done a thing of each kind and rests.
+/// What the daemon uses after one task of each kind, when it rests.
 fn at_rest(site: &Site, server: &Server) -> (usize, u64) {
     assert!(size(site, server).is_ok());
     site.usage()
 }
 
-/// The next job works, and the daemon takes no more than before.
+/// The next job works, and the daemon uses no more than before.
 fn is_back(site: &Site, server: &Server, (descriptors, memory): (usize, u64)) {
     assert!(size(site, server).is_ok());
     wait::until("rest", ON, || (site.usage().0 <= descriptors).then_some(()));
-    // What a transfer had is given back; allocators keep some of it.
+    // What a transfer used is given back. Allocators keep some of it.
     let spared = 8 << 20;
     let (now, kept) = site.usage();
     assert!(

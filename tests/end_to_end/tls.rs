@@ -1,4 +1,4 @@
-//! TLS that means something: who must prove who they are, and what a module cannot do.
+//! TLS that means something: who must prove their identity, and what a module cannot do.
 
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ fn on(server: &Server, profile: &str) -> Value {
     json!({"target": {"profile": profile}, "path": server.remote("file")})
 }
 
-/// Every one of the servers refuses a module that was told to trust something else.
+/// Each of the servers refuses a module that was told to trust another authority.
 fn nobody_is_let_in(family: Family, options: &Options, mislead: impl Fn(&mut Server)) {
     let servers: Vec<Server> = everywhere()
         .into_iter()
@@ -105,7 +105,7 @@ fn a_server_is_taken_unseen_only_where_the_profile_says_so() {
             ("verified", &verified),
         ];
         let mut site = Site::start(family, &profiles);
-        // What one needed does not count for the next, in either direction.
+        // What one login needed does not count for the next, in either direction.
         for _ in 0..2 {
             let size = site.ftps("GetSize", &on(&unseen, "unseen"));
             assert_eq!(size.expect("nothing is asked of it")["size"], "7");
@@ -182,8 +182,8 @@ fn a_server_that_asks_who_the_module_is_is_told_or_does_not_let_it_in() {
     }
 }
 
-/// What owners of A7670 modules report: the login goes well, then every transfer fails, with 1
-/// on explicit and 14 on implicit TLS.
+/// What owners of A7670 modules report: the login succeeds, then every transfer fails, with 1 on
+/// explicit and 14 on implicit TLS.
 #[test]
 fn a_server_that_insists_on_session_reuse_is_named_as_the_cause() {
     if !tools::wanted("a_server_that_insists_on_session_reuse_is_named_as_the_cause") {
@@ -197,7 +197,7 @@ fn a_server_that_insists_on_session_reuse_is_named_as_the_cause() {
     let implicit = Server::start_with(ServerKind::Vsftpd, Security::Implicit, &options);
     for server in [&explicit, &implicit] {
         server.place("file", b"content of some length");
-        // Seven bytes, or error seven: the parent directory has to be listed to tell.
+        // Seven bytes, or error seven: only the parent directory's listing can tell.
         server.place("seven", b"content");
     }
     let profiles = [("explicit", &explicit), ("implicit", &implicit)];
@@ -240,7 +240,7 @@ fn a_server_that_insists_on_session_reuse_is_named_as_the_cause() {
                     "{what}: {failure:#?}"
                 );
                 if what == "Put" {
-                    // An empty file cannot be shown to be the upload's own.
+                    // Nothing proves that an empty file is the upload's own.
                     failure.tells_what_is_left(server.local("up").exists());
                 }
             }

@@ -1,4 +1,4 @@
-//! What names are, and trees of directories: listed, added up and removed, on real servers.
+//! What names are, and trees of directories: listed, counted and removed, on real servers.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -34,7 +34,7 @@ fn a_tree_is_told_whole_and_removed_without_what_its_links_lead_to() {
     }
 }
 
-/// `tree` with six names in three directories, and a link in it to a directory beside it.
+/// `tree` with six names in three directories, and in it a link to a directory beside it.
 fn plant(server: &Server) {
     for directory in ["outside", "tree", "tree/empty", "tree/sub", "tree/sub/deep"] {
         let directory = server.local(directory);
@@ -65,7 +65,7 @@ fn refusal(site: &Site, method: &str, path: &str) -> crate::support::failure::Fa
     failed(answers.map(Value::from))
 }
 
-/// What `Stat` says of each sort of name.
+/// The answer of `Stat` for each kind of name.
 fn names(site: &Site, server: &Server) {
     let stat = |relative: &str| {
         let mut answers = call(site, server, "Stat", relative);
@@ -95,7 +95,7 @@ fn names(site: &Site, server: &Server) {
     assert_eq!(refusal(site, "Stat", &missing).code, "NOT_FOUND");
 }
 
-/// A walk tells each name once, and does not follow the link.
+/// A walk returns each name once, and does not follow the link.
 fn walks(site: &Site, server: &Server) {
     let told = call(site, server, "Walk", "tree");
     let mut names = Vec::new();
@@ -143,7 +143,7 @@ fn walks(site: &Site, server: &Server) {
     assert!(said(site, &["stat", &tree]).starts_with('d'));
 }
 
-/// What is not to be removed stays, and what is goes.
+/// Names that must stay are there, and the others are removed.
 fn removals(site: &Site, server: &Server) {
     for root in ["/", ".", "..", "tree/..", "//"] {
         let refused = refusal(site, "RemoveTree", root);
@@ -157,10 +157,10 @@ fn removals(site: &Site, server: &Server) {
     refusal(site, "RemoveTree", &missing).expect("NOT_FOUND", "FILE_NOT_FOUND");
     assert!(server.local("tree/a.txt").exists());
 
-    // A name that the server does not list keeps its directory, and whoever asked is told.
+    // A name that the server does not list keeps its directory, and the caller is told.
     server.place("tree/sub/.hidden", b"123");
     let tree = server.remote("tree");
-    // Nobody is there to be asked.
+    // There is nobody to ask.
     assert_eq!(refused(site, &["rm", "-r", &tree]), 2);
     let request = json!({"target": {"profile": "server"}, "path": tree});
     let removed = site

@@ -83,7 +83,7 @@ fn by_profile(site: &Site, server: &Server) {
     assert_eq!(entry["size"], "5", "{listing:#}");
     assert_eq!(entry["kind"], "ENTRY_KIND_FILE", "{listing:#}");
 
-    // Without a path: where the login leads, which is where the folder is.
+    // Without a path: the login directory, which holds the folder.
     let login = json!({"target": {"profile": "server"}});
     let listing = site.ftps("List", &login).expect("a listing");
     let mut names = listing["entries"].as_array().expect("entries").iter();
@@ -101,7 +101,7 @@ fn by_profile(site: &Site, server: &Server) {
         messages[0]["progress"]["operationId"].is_string(),
         "{messages:#?}"
     );
-    // It may have waited for the link a little longer than one look.
+    // It may have waited for the link a little longer than one check.
     let rest: Vec<&Value> = messages
         .iter()
         .filter(|message| message["progress"].is_null())
@@ -110,7 +110,7 @@ fn by_profile(site: &Site, server: &Server) {
     assert_eq!(rest[1]["chunk"], "MzQ1", "{messages:#?}");
     assert_eq!(rest[2]["result"]["chunkSize"], "3", "{messages:#?}");
 
-    // Not empty: most servers refuse, and none may leave a file without its directory.
+    // It is not empty: most servers refuse, and none may leave a file without its directory.
     let failure = failed(call("RemoveDirectory", "folder"));
     assert!(!failure.reason.is_empty(), "{failure:#?}");
     call("DeleteFile", "folder/five").expect("deleted");

@@ -1,4 +1,4 @@
-//! Servers that leave something out, or say it in a way of their own, and files that grow.
+//! Servers that lack something, or have forms of their own, and files that grow.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::support::site::{Family, Site};
 use crate::support::tools;
 
 /// What must be true of any server: files come whole, are written whole, are not written over, and can be
-/// deleted; what is not there is told to be not there.
+/// deleted. A missing file is reported as missing.
 fn works(site: &Site, server: &Server, mood: &str) {
     let got = said(site, &["get", "/sub/inner.bin", "-"]);
     assert_eq!(got, "123456789", "{mood}");
@@ -69,7 +69,7 @@ fn servers_with_ways_of_their_own_are_served() {
     }
 }
 
-/// The directory cannot be looked at: what the server says of the files themselves has to do.
+/// The directory cannot be listed: the server's answers about the files themselves must do.
 #[test]
 fn a_server_that_lists_nothing_serves_files() {
     if !tools::wanted("a_server_that_lists_nothing_serves_files") {
@@ -83,7 +83,8 @@ fn a_server_that_lists_nothing_serves_files() {
     assert!(!errors.contains("garbage"), "{errors}");
 }
 
-/// 9 is what the module says of a file of nine bytes and of one that the server refuses to tell about.
+/// 9 is the module's answer for a file of nine bytes, and for a file whose size the server refuses to
+/// tell.
 #[test]
 fn a_size_that_may_be_a_code_is_undecided_and_never_a_report() {
     if !tools::wanted("a_size_that_may_be_a_code_is_undecided_and_never_a_report") {
@@ -99,12 +100,12 @@ fn a_size_that_may_be_a_code_is_undecided_and_never_a_report() {
         let is_undecided = errors.contains("UNDECIDED") || errors.contains("undecided");
         assert!(is_undecided || told == "9\n", "{family:?}: {told}{errors}");
         assert_eq!(said(&site, &["get", "/sub/inner.bin", "-"]), "123456789");
-        // The listing shows what SIZE does not tell apart.
+        // The listing decides what SIZE leaves open.
         assert_eq!(said(&site, &["size", "/sub/big.bin"]), "5000\n");
     }
 }
 
-/// The listing's own line is shown, and nobody is sent to look at the line's speed.
+/// The error shows the listing's own line, and sends nobody to check the line's speed.
 #[test]
 fn an_unreadable_listing_is_named_with_a_line_of_it() {
     if !tools::wanted("an_unreadable_listing_is_named_with_a_line_of_it") {
@@ -163,7 +164,7 @@ fn a_file_that_grows_comes_as_it_was_or_whole_as_is_wished() {
     assert_eq!(part("result")["grownSize"], "5300", "{messages:#?}");
 }
 
-/// 226 comes 100 s after the last byte: long after a hasty client would have given up.
+/// 226 comes 100 s after the last byte: long after an impatient client would have given up.
 #[test]
 fn an_upload_that_the_server_stores_slowly_is_verified() {
     if !tools::wanted("an_upload_that_the_server_stores_slowly_is_verified") {

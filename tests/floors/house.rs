@@ -18,15 +18,15 @@ pub(crate) struct House {
 
 /// One file, without its tests.
 pub(crate) struct Module {
-    /// Where it is.
+    /// Its path.
     pub(crate) path: String,
-    /// All that it names by a path.
+    /// Every path that it names.
     pub(crate) names: Vec<Names>,
-    /// Without comments and tests.
+    /// Its code without comments and tests.
     pub(crate) code: String,
-    /// What it takes from others: their names here, and their paths.
+    /// Names that it imports: each with its path.
     pub(crate) taken: BTreeMap<String, Names>,
-    /// What of that it shows.
+    /// Imported names that it re-exports.
     shows: BTreeMap<String, Names>,
 }
 
@@ -66,7 +66,7 @@ impl House {
         }
     }
 
-    /// Modules beside one another that need each other, with all that is in them: a line for each circle.
+    /// Sibling modules that need each other, including everything in them. One line for each circle.
     pub(crate) fn circles(&self) -> Vec<String> {
         let mut needs: BTreeMap<Names, BTreeMap<&str, BTreeSet<&str>>> = BTreeMap::new();
         for (from, module) in &self.modules {
@@ -76,7 +76,7 @@ impl House {
                     .zip(to)
                     .take_while(|(one, other)| one == other)
                     .count();
-                // A part names the module around it, or that its part.
+                // A module may name the module around it, and that one its parts.
                 if let (Some(one), Some(other)) = (from.get(same), to.get(same)) {
                     let siblings = needs.entry(from[..same].to_vec()).or_default();
                     siblings.entry(one).or_default().insert(other);
@@ -86,7 +86,7 @@ impl House {
         needs.into_values().filter_map(circle).collect()
     }
 
-    /// The module that defines what a path leads to, read in a module.
+    /// The module that defines the item at a path, seen from a module.
     fn find(&self, from: &Names, path: &[String]) -> Option<&Names> {
         let taken = self.modules[from]
             .taken
@@ -213,7 +213,7 @@ fn flatten(tree: &UseTree, before: &mut Names, paths: &mut Vec<Names>) {
     }
 }
 
-/// Each path with `::` in code, that of macros as well.
+/// Each path with `::` in code, including that in macros.
 fn collect(tokens: TokenStream, paths: &mut Vec<Names>) {
     let (mut path, mut colons) = (Names::new(), 0);
     for token in tokens {
@@ -237,9 +237,10 @@ fn collect(tokens: TokenStream, paths: &mut Vec<Names>) {
     paths.extend(Some(path).filter(|path| path.len() > 1));
 }
 
-/// The names of those that need each other, where there are such.
+/// The names of those that need each other, if there are any.
 fn circle(mut needs: BTreeMap<&str, BTreeSet<&str>>) -> Option<String> {
-    // Whoever needs nobody cannot be part of a circle, nor whoever needs only such, nor whom only such need.
+    // A module that needs nobody is in no circle. Neither is one that needs only such modules, nor one that
+    // only such modules need.
     loop {
         let before = needs.len();
         let alive: BTreeSet<&str> = needs.keys().copied().collect();

@@ -1,5 +1,5 @@
 //! Guard of the structure. No file needs a file that needs it, and no room (a folder with the file of its name) needs a
-//! room that needs it; some crates and words stay where they belong. What crates may name, the compiler holds.
+//! room that needs it. Some crates and words stay where they belong. The compiler checks which crates a package names.
 //!
 //! A file is a part of the module around it, so it may name what that module defines.
 
@@ -11,6 +11,9 @@
 )]
 
 mod house;
+
+use std::fs;
+use std::path::Path;
 
 use house::{House, Module, sources};
 
@@ -54,11 +57,11 @@ const CRATES: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Words that no code of some places may hold but for others: the beginnings of their paths.
+/// Words that code in some places may not contain, with exceptions: the beginnings of their paths.
 const WORDS: &[(&str, &[&str], &[&str])] = &[
     // The grammar knows no command's meaning.
     ("CFTPS", &["crates/simcom-talk/src/at/"], &[]),
-    // Above the talk nobody speaks AT.
+    // Above the talk, nobody speaks AT.
     (
         "\"AT",
         &["src/modem/", "src/broker/", "src/transfers/", "src/client/"],
@@ -71,7 +74,7 @@ const WORDS: &[(&str, &[&str], &[&str])] = &[
         &["src/modem/clock.rs", "crates/simcom-emulator/src/serve"],
     ),
     ("SystemTime::now", &["crates/simcom-talk/"], &[]),
-    // A list of what a room shows tells a reader, and this guard, where each name is from.
+    // An explicit list of imports tells a reader, and this guard, where each name comes from.
     (
         "::*;",
         &[
@@ -133,6 +136,73 @@ fn a_long_file_says_why_it_is_long() {
             assert!(lines <= LINES || says, "{folder}/{path} has {lines} lines");
         }
     }
+}
+
+/// The table of decisions in ARCHITECTURE.md: whoever looks for one finds it where the table says.
+#[test]
+fn each_decision_is_where_the_document_says() {
+    let document = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let (_, table) = document
+        .split_once("## Where each thing is decided")
+        .unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
+    let mut decisions = 0;
+    for row in table.lines().filter(|line| line.starts_with("| ")).skip(2) {
+        let mut cells = row.split(" | ").skip(1);
+        let (files, functions) = (cells.next().unwrap(), cells.next().unwrap());
+        let text: String = coded(files)
+            .flat_map(braced)
+            .map(|file| read(&file))
+            .collect();
+        for name in coded(functions).filter(|name| !name.contains('/')) {
+            let last = name.rsplit("::").next().unwrap();
+            let defined = ["fn", "const", "struct", "enum"]
+                .iter()
+                .any(|kind| text.contains(&format!("{kind} {last}")));
+            let is_code = last.chars().all(|sign| sign.is_uppercase() || sign == '_');
+            assert!(defined || is_code, "{name} is not in {files}");
+            decisions += 1;
+        }
+    }
+    assert!(decisions > 40, "the table was not found");
+}
+
+/// What stands between backticks.
+fn coded(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split('`').skip(1).step_by(2)
+}
+
+/// `a/{b,c}.rs` is two files.
+fn braced(path: &str) -> Vec<String> {
+    let Some((before, rest)) = path.split_once('{') else {
+        return vec![path.to_owned()];
+    };
+    let (names, after) = rest.split_once('}').unwrap();
+    names
+        .split(',')
+        .map(|name| format!("{before}{name}{after}"))
+        .collect()
+}
+
+/// A source by its path in the document: three rooms are in `simcom-talk`, the others in `src`.
+fn read(path: &str) -> String {
+    let talk = ["at/", "ftps/", "dialogue/"]
+        .iter()
+        .any(|room| path.starts_with(room));
+    let package = if talk {
+        "crates/simcom-talk/src"
+    } else {
+        "src"
+    };
+    let file = root().join(package).join(path);
+    if file.is_dir() {
+        return String::new();
+    }
+    fs::read_to_string(&file).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 #[test]

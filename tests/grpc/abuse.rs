@@ -1,4 +1,4 @@
-//! Clients that take what they can get: the others are served as before.
+//! Clients that take what they can get. The others are served as before.
 
 use std::time::{Duration, Instant};
 
@@ -18,11 +18,11 @@ const STRICT: &str = "[transfers]\nstall = \"3s\"\ntrickle = \"500ms\"\nmemory =
                       memory_in_all = 262144\ndisk = 65536\ndisk_in_all = 131072\n\
                       [module.emulator.knobs]\nbaud = 460800\n";
 
-/// Tests that measure what a neighbour feels hold it together; one that takes the whole machine holds
-/// it alone.
+/// Tests that measure the effect on a neighbour share this lock. A test that loads the whole machine
+/// holds it alone.
 pub(crate) static MEASURING: RwLock<()> = RwLock::const_new(());
 
-/// Somebody else of another principal, and what their work looks like when nobody is in the way.
+/// A client of another principal, with the results of its work when nobody interferes.
 pub(crate) struct Neighbour {
     pub(crate) client: Client,
     before: Duration,
@@ -72,8 +72,8 @@ impl Neighbour {
         all[2]
     }
 
-    /// The work takes hardly longer than alone: what may be shared is the processor, also with other
-    /// tests, so a second is nothing. `dearer` is what the first of it may cost beside that.
+    /// The work takes hardly longer than alone. The processor may be shared, also with other tests,
+    /// so a second counts as nothing. `dearer` is what the first piece of it may cost in addition.
     pub(crate) async fn is_served(&self, beside: &str, dearer: Duration) {
         let first = self.work().await;
         let during = self.typical().await;
@@ -115,13 +115,14 @@ fn header(path: &str) -> PutHeader {
     }
 }
 
-/// Until one is seen to stand still (`transfers.trickle`), and the transfer has given up the link: an
-/// abort logs out (SIMCom manual L1218), and the neighbour logs in again. Three operations meet it.
+/// How long until a transfer is seen to stand still (`transfers.trickle`) and has given up the link:
+/// an abort logs out (SIMCom manual L1218), and the neighbour logs in again. Three operations meet
+/// it.
 const YIELDS: Duration = Duration::from_secs(4);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn beside_a_client_that_stops_reading_for_ever() {
-    // Not ended for standing still while the neighbour is at work.
+    // It is not ended for standing still while the neighbour is at work.
     let patient = STRICT.replace("stall = \"3s\"", "stall = \"25s\"");
     let house = House::with(&patient).await;
     let neighbour = Neighbour::of(&house).await;
@@ -152,7 +153,7 @@ async fn beside_a_client_that_stops_reading_for_ever() {
     drop(answers);
 }
 
-/// Until all buffers are full: before that, it is a download like any other.
+/// Until all buffers are full. Before that, it is a download like any other.
 async fn stands_still(client: &Client) {
     let mut before = 0;
     loop {
@@ -242,14 +243,14 @@ async fn beside_a_client_that_announces_four_gibibytes() {
     assert!(!house.root().join("huge").exists());
 }
 
-/// One that waits is told its place before its file comes, and the file is the same.
+/// A waiting Get is told its place before its file comes, and the file is the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_get_that_waits_is_told_its_place() {
     let house = House::slow().await;
     house.store("large", &content(200_000));
     let client = house.client().await;
     let first = client.get(&here(), "/large", 0).await.unwrap();
-    // The first place told is what is looked at.
+    // The first place that is told is checked.
     let (tell, mut told) = mpsc::channel(1);
     let at = here();
     let second = client.get_telling(&at, "/large", 0, move |progress| {

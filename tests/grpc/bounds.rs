@@ -1,4 +1,4 @@
-//! What a request may be, and what one is told who goes beyond it.
+//! The bounds of a request, and the answer to a client that exceeds them.
 
 use cellftp::client::operation_event::Change;
 use cellftp::client::watch_events_response::Event;
@@ -94,11 +94,11 @@ async fn a_transfer_that_is_read_beyond_its_end_is_out_of_range() {
     refused(read(1001).await, Code::OutOfRange, "WRONG_OFFSET");
 }
 
-/// The library says INTERNAL, as if the daemon were at fault.
+/// The library reports INTERNAL, as if the daemon were at fault.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_cannot_be_read_is_the_callers_fault() {
     let house = House::ready().await;
-    // Where a target belongs, a text that is none.
+    // A text that is no target, in place of a target.
     let other = proto::CloseSessionRequest {
         session_id: "zzz".into(),
         ..Default::default()
@@ -159,7 +159,7 @@ async fn what_follows_finish_is_refused() {
     refused(answer, Code::InvalidArgument, "INVALID_FIELDS");
 }
 
-/// A client that may not use the profile saw its host and port while another was logged in.
+/// A client that may not use the profile saw its host and port while another client was logged in.
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_learns_of_a_server_that_it_may_not_use() {
     let more = "[access.here]\nwrite = [\"uid:*\"]\n[roles]\nadminister = [\"uid:*\"]\n";

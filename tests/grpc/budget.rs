@@ -79,7 +79,7 @@ async fn a_file_beyond_the_budget_is_refused_before_it_is_asked_for() {
         .into_inner();
     assert_eq!(status.data, usage.total);
 
-    // What fits still goes.
+    // What fits is still carried out.
     assert_eq!(get("small").await.unwrap(), 100_000);
 }
 

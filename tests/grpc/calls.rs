@@ -512,7 +512,7 @@ async fn a_deadline_that_passes_is_the_callers_own() {
             }
         }
     };
-    // Not only when the module is done with it, which takes four seconds.
+    // Not only when the module has finished it, which takes four seconds.
     let ended = timeout(Duration::from_secs(3), ended).await.unwrap();
     refused(ended, Code::DeadlineExceeded, "DEADLINE_PASSED");
     house.client().await.size(&here(), "/big").await.unwrap();

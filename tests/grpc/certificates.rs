@@ -1,4 +1,4 @@
-//! The TCP port with TLS: who comes in, as whom, and who does not.
+//! The TCP port with TLS: who is let in, as whom, and who is not.
 
 use cellftp::client::{Address, Client, Credentials, Error};
 use cellftp::proto::{self, modem_service_client::ModemServiceClient};
@@ -55,7 +55,7 @@ impl Site {
         )
     }
 
-    /// One call of who shows `own`.
+    /// One call of a client that shows `own`.
     async fn size(&self, own: &Signed) -> Result<u64, Error> {
         let credentials = self.credentials(own);
         let client = Client::connect_with(&self.address(), Some(&credentials)).await?;
@@ -82,7 +82,7 @@ async fn only_a_certificate_of_the_authority_lets_in() {
     let foreign = Authority::new().client("backup");
     let expired = site.authority.expired_client("backup");
     for refused in [foreign, expired] {
-        // Where TLS 1.3 is spoken, the client learns of it with its first call.
+        // With TLS 1.3, the client learns of it at its first call.
         let error = site.size(&refused).await.unwrap_err();
         let turned_away = matches!(
             error,
@@ -99,7 +99,7 @@ async fn only_a_certificate_of_the_authority_lets_in() {
         let outcome = ModemServiceClient::new(channel)
             .get_status(proto::GetStatusRequest {})
             .await;
-        // The transport's own word for a connection that was closed depends on when that was noticed.
+        // The transport's error for a closed connection depends on when the closing was noticed.
         let code = outcome.unwrap_err().code();
         let closed = matches!(code, Code::Unknown | Code::Cancelled | Code::Unavailable);
         assert!(closed, "{code:?}");
@@ -138,13 +138,13 @@ async fn a_handshake_that_stalls_holds_up_nobody() {
     let site = Site::with("").await;
     site.house.store("file", b"1234");
     let own = site.authority.client("backup");
-    // More than may be under way at once.
+    // More than may be running at once.
     let mut stalled = Vec::new();
     for _ in 0..70 {
         stalled.push(TcpStream::connect(site.socket()).await.unwrap());
     }
     assert_eq!(site.size(&own).await.unwrap(), 4);
-    // The first of them made room: its connection has ended.
+    // The first of them was ended, and made room.
     let mut first = stalled.swap_remove(0);
     let ended = timeout(PATIENCE, first.read_u8()).await.unwrap();
     assert!(ended.is_err());

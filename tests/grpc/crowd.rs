@@ -31,13 +31,13 @@ const QUEUE_PATIENCE: u32 = 20;
 /// `transfers.memory_in_all` of the daemon: a fifth of what is sent at once.
 const MEMORY: u64 = 4 << 20;
 
-/// What one upload may take beside that, in bytes: the transport's window (RFC 9113 §6.9.2), and the one
+/// What one upload may use in addition, in bytes: the transport's window (RFC 9113 §6.9.2), and the one
 /// chunk that an empty spool takes whatever the bounds say.
 const BESIDE: u64 = 2 * 64 * 1024;
 
-/// What a call costs otherwise: buffers of its connection, and its tasks. With what uploads may take beside
-/// it, 82,016 KiB were measured in all; 66,744 where memory is not wiped when it is given back, since what
-/// grows is copied then.
+/// What else a call costs: buffers of its connection, and its tasks. Together with what uploads may use in
+/// addition, 82,016 KiB were measured in all. Where memory is not wiped when it is freed, 66,744 were:
+/// wiping copies what grows.
 const CALL: u64 = 56 * 1024;
 
 /// Bytes of one upload.
@@ -49,7 +49,7 @@ fn own(number: usize, len: usize) -> Vec<u8> {
     words.bytes().cycle().take(len).collect()
 }
 
-/// What one client does, and whether the answer is its own.
+/// One client's work, and whether each answer is its own.
 async fn perform(client: Client, number: usize) {
     let at = Target::Profile(SERVERS[number % 3].into());
     let (path, size) = (format!("/{number}"), 100 + number * 30);
@@ -79,7 +79,7 @@ async fn perform(client: Client, number: usize) {
     }
 }
 
-/// What the servers have before.
+/// What the servers have at the beginning.
 fn furnish(roots: &[TempDir], number: usize) {
     let root = roots[number % 3].path();
     std::fs::write(
@@ -94,7 +94,7 @@ fn furnish(roots: &[TempDir], number: usize) {
     }
 }
 
-/// Notes what one principal may see of its own, until there are so many.
+/// Notes what one principal may see of its own operations, until there are this many.
 fn names(mut watch: Events, own: usize) -> JoinHandle<HashMap<String, OperationInfo>> {
     tokio::spawn(async move {
         let mut names = HashMap::new();
@@ -185,7 +185,7 @@ async fn a_thousand_clients_get_their_own() {
     assert_eq!(operations.len(), all, "each is exactly one principal's");
     let found = Course::of(&operations, QUEUE_PATIENCE).check(&log);
     println!("{all} clients: {found:#?}");
-    // Else all was at once, or the machine too busy to tell what was first.
+    // Otherwise everything came at once, or the machine was too busy to tell what was first.
     assert!(found.compared > all || found.uncertain > f64::from(QUEUE_PATIENCE) / 2.0);
     assert!(found.longest_gap <= found.gap_bound + found.uncertain);
     let uploads = all as u64 / 4;

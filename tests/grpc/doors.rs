@@ -1,4 +1,4 @@
-//! The doors, health and reflection, and the end.
+//! The doors, health and reflection, and the end of the daemon.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -48,7 +48,7 @@ async fn both_doors_serve() {
     assert_eq!(mode & 0o777, 0o660);
 }
 
-/// 100,000 streams on one connection took 916 MiB, since nothing was said of them (RFC 9113 §6.5.2).
+/// 100,000 streams on one connection took 916 MiB, since the server set no limit (RFC 9113 §6.5.2).
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_is_told_how_many_streams_it_may_have() {
     let house = House::ready().await;

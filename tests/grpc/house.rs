@@ -1,4 +1,4 @@
-//! A daemon with all that is around it.
+//! A daemon with everything around it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,15 +15,15 @@ use crate::program::ftp_server;
 use cellftp::client::{Address, Client, Target};
 use cellftp::config::parse;
 use cellftp::daemon::{Daemon, Passed};
-use cellftp::modem::health::Link;
+use cellftp::modem::health::LinkState;
 use cellftp::proto;
 use cellftp::proto::ftps_service_client::FtpsServiceClient;
 use cellftp::proto::operation_service_client::OperationServiceClient;
 
-/// No step of a test takes nearly as long.
+/// More than any step of a test takes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A daemon, its emulated module, and an FTP server that takes anybody in.
+/// A daemon, its emulated module, and an FTP server that accepts any user.
 pub(crate) struct House {
     scratch: TempDir,
     pub(crate) tcp: String,
@@ -33,7 +33,7 @@ pub(crate) struct House {
 }
 
 impl House {
-    /// Everything up and the module ready.
+    /// Everything is up, and the module is ready.
     pub(crate) async fn ready() -> Self {
         Self::with("").await
     }
@@ -43,12 +43,12 @@ impl House {
         Self::with("[module.emulator.knobs]\nbaud = 460800\n").await
     }
 
-    /// The same with more configuration.
+    /// The same with additional configuration.
     pub(crate) async fn with(more: &str) -> Self {
         Self::up("", more).await
     }
 
-    /// The same with more about the module.
+    /// The same with additional settings of the module.
     pub(crate) async fn with_module(module: &str) -> Self {
         Self::up(module, "").await
     }
@@ -75,7 +75,7 @@ impl House {
         let (house, daemon) = Self::open(device, module, more, transfers).await;
         let mut health = daemon.health();
         let house = house.serve(daemon);
-        let ready = health.wait_for(|health| matches!(health.link, Link::Ready));
+        let ready = health.wait_for(|health| matches!(health.link, LinkState::Ready));
         timeout(PATIENCE, ready).await.unwrap().unwrap();
         house
     }
@@ -85,7 +85,7 @@ impl House {
         let (house, daemon) = Self::open("/no/such/device", "", "", true).await;
         let mut health = daemon.health();
         let house = house.serve(daemon);
-        let absent = health.wait_for(|health| matches!(health.link, Link::Absent(_)));
+        let absent = health.wait_for(|health| matches!(health.link, LinkState::Absent(_)));
         timeout(PATIENCE, absent).await.unwrap().unwrap();
         house
     }
@@ -188,7 +188,7 @@ pub(crate) fn here() -> Target {
     Target::Profile("here".into())
 }
 
-/// Of a stream that ends with an error, what came before it, and the error.
+/// The messages before the error of a stream that ends with one, and that error.
 pub(crate) async fn ended<T>(
     answer: Result<tonic::Response<tonic::Streaming<T>>, Status>,
 ) -> Result<(), Status> {
@@ -197,14 +197,14 @@ pub(crate) async fn ended<T>(
     Ok(())
 }
 
-/// The same as the stub takes it.
+/// The same for the stub.
 pub(crate) fn target() -> Option<proto::Target> {
     Some(proto::Target {
         destination: Some(proto::target::Destination::Profile("here".into())),
     })
 }
 
-/// Every byte value, and what a careless parser takes for answers.
+/// Every byte value, and bytes that a careless parser takes for answers.
 pub(crate) fn content(size: usize) -> Vec<u8> {
     let mut pattern: Vec<u8> = (0..=255).collect();
     pattern.extend_from_slice(b"\r\nOK\r\n\r\n+CFTPSGET: 0\r\n\r\n> \x03\x03\x1a\x1a\x03\x1a");

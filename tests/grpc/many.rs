@@ -37,7 +37,7 @@ fn file(path: &str, content: &[u8]) -> PutFilesRequest {
     }
 }
 
-/// How often the host has said a command with a file name, or a listing.
+/// How often the host has sent a command with a file name, or a listing.
 fn said(heard: &str, verb: &str) -> usize {
     let named = heard.matches(&format!("AT+{verb}=\"")).count();
     named + heard.matches(&format!("AT+{verb}\r")).count()
@@ -219,7 +219,7 @@ async fn a_file_that_fails_does_not_stop_the_others() {
     let missing = Some((Code::NotFound as i32, "DIRECTORY_NOT_FOUND"));
     assert!(reasons.eq([None, missing, None, None]), "{results:#?}");
 
-    // FAIL means fail, for each by itself.
+    // FAIL means that each such file fails by itself.
     let options = PutFilesOptions {
         if_exists: IfExists::Fail,
         ..Default::default()
@@ -278,7 +278,7 @@ async fn what_is_not_what_its_caller_says_is_not_written() {
     assert!(!house.root().join("spoilt").exists());
 }
 
-/// Of one path twice, the last file counts.
+/// Of two files with one path, the last one counts.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_files_with_one_path_the_last_is_there() {
     let house = House::ready().await;
@@ -306,7 +306,7 @@ async fn of_two_files_with_one_path_the_last_is_there() {
     assert_eq!(std::fs::read(house.root().join("f")).unwrap(), b"last");
 }
 
-/// A caller that sends all before it reads is served, and one that waits for each result as well.
+/// A caller that sends everything before it reads is served, and so is one that waits for each result.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_may_send_all_before_it_reads_or_read_after_each() {
     let house = House::ready().await;
@@ -375,7 +375,8 @@ async fn a_second_header_and_too_large_a_file_end_the_call_with_their_names() {
     refused(answer, Code::InvalidArgument, "INVALID_FIELDS");
 }
 
-/// Between two files of a long call, others have the link; and a caller that sends nothing does not hold it.
+/// Others have the link between two files of a long call. A caller that sends nothing does not hold the
+/// link.
 #[tokio::test(flavor = "multi_thread")]
 async fn others_have_the_link_between_two_files() {
     let house = House::slow().await;
@@ -418,7 +419,7 @@ async fn others_have_the_link_between_two_files() {
     assert_eq!(many.await.unwrap().unwrap().succeeded_count, 60);
 }
 
-/// Waits until the server has a file: nobody tells a test of that, so that it looks.
+/// Waits until the server has a file. No event tells a test of that, so it checks.
 async fn written(house: &House, name: &str) {
     let there = async {
         while !house.root().join(name).exists() {

@@ -1,4 +1,4 @@
-//! What calls ask for beside what they do: names, checks, labels, and others' things.
+//! Options of calls: request names, validation only, labels, and acting for another principal.
 //!
 //! Above 400 lines because each option is tried with each kind of call that takes it.
 
@@ -27,7 +27,7 @@ use crate::house::{House, PATIENCE, content, here, kind, refused, target};
 use crate::walk::{good, methods, question};
 use crate::wire::Wire;
 
-/// Only users of this machine administer; who comes over TCP is another principal.
+/// Only users of this machine are administrators. A client over TCP is another principal.
 const ROLES: &str = "[roles]\nadminister = [\"uid:*\"]\n";
 
 fn named(id: &str) -> Option<CallOptions> {
@@ -44,7 +44,7 @@ fn labels(pairs: &[(&str, &str)]) -> HashMap<String, String> {
         .collect()
 }
 
-/// What a Put sends to write this under `/f`.
+/// The messages of a Put that writes this under `/f`.
 fn put(id: &str, content: &[u8]) -> Vec<PutRequest> {
     let header = PutHeader {
         target: target(),
@@ -113,7 +113,7 @@ async fn a_put_whose_answer_was_lost_goes_on_and_is_told_of_and_writes_the_file_
         }
     }
     drop((stream, ftps, cut));
-    // Meanwhile nobody writes it a second time, and whoever asks learns what it does.
+    // Meanwhile nobody writes it a second time, and a caller that asks learns what it does.
     let channel = house.channel().await;
     let busy = written(&channel, put("lost", &content)).await;
     let busy = refused(busy, Code::Aborted, "REQUEST_RUNNING");
@@ -144,8 +144,8 @@ async fn a_put_whose_answer_was_lost_goes_on_and_is_told_of_and_writes_the_file_
     assert_eq!(timeout(PATIENCE, ended).await.unwrap(), Outcome::Succeeded);
     let found = operations.get_operation(asked).await.unwrap().into_inner();
     assert_eq!(found.ended.unwrap().outcome(), Outcome::Succeeded);
-    // The same again is told the result, as often as it asks. Whether the answer is kept yet is told by
-    // whether it still runs.
+    // The same request again gets the result, as often as it asks. Whether it is still running shows
+    // whether the answer is kept yet.
     let again = async {
         loop {
             match written(&channel, put("lost", &content)).await {
@@ -163,7 +163,7 @@ async fn a_put_whose_answer_was_lost_goes_on_and_is_told_of_and_writes_the_file_
     let heard = wire.heard();
     assert_eq!(heard.matches("AT+CFTPSPUT").count(), 1, "{heard:?}");
     assert_eq!(std::fs::read(house.root().join("f")).unwrap(), content);
-    // Another request may not have the name; another client may.
+    // Another request may not have the name. Another client may.
     let mut other = put("lost", b"x");
     if let Some(Put::Header(header)) = &mut other[0].message {
         header.path = "/g".into();
@@ -182,7 +182,7 @@ async fn a_put_that_broke_before_its_end_may_be_sent_again() {
     let channel = house.channel().await;
     let mut half = put("half", &content(40_000));
     half.pop();
-    // Its caller goes, and what is sent ends with that.
+    // Its caller leaves, and the sending ends with that.
     let cut = house.channel().await;
     let mut ftps = proto::ftps_service_client::FtpsServiceClient::new(cut.clone());
     let (keep, open) = tokio::sync::mpsc::channel(16);
@@ -196,7 +196,7 @@ async fn a_put_that_broke_before_its_end_may_be_sent_again() {
     let again = async {
         loop {
             match written(&channel, put("half", &content(40_000))).await {
-                // What was begun is being ended.
+                // The work that began is being ended.
                 Err(status) if kind(&status).1 == "REQUEST_RUNNING" => {
                     tokio::task::yield_now().await
                 }
@@ -232,7 +232,7 @@ async fn a_call_that_is_repeated_by_its_name_is_carried_out_once_whatever_it_cam
     assert!(both.0.is_ok() && both.1.is_ok());
     assert_eq!(std::fs::read(house.root().join("a")).unwrap(), b"two");
     assert_eq!(question(&channel, &wire).await, usual, "nothing was said");
-    // A failure that stays is told again, with all that it says.
+    // A permanent failure is returned again, with all its details.
     let missing = proto::GetSizeRequest {
         target: target(),
         path: "/none".into(),
@@ -255,7 +255,7 @@ async fn a_call_that_is_repeated_by_its_name_is_carried_out_once_whatever_it_cam
         (again.message(), again.details())
     );
     assert_eq!(question(&channel, &wire).await, usual, "nothing was said");
-    // One that was turned away before it began is not known.
+    // A request that was refused before it began is not known.
     let nowhere = |profile: &str| proto::MakeDirectoryRequest {
         target: Some(proto::Target {
             destination: Some(proto::target::Destination::Profile(profile.into())),
@@ -280,7 +280,7 @@ async fn a_call_that_is_repeated_by_its_name_is_carried_out_once_whatever_it_cam
     assert_eq!(one, two);
 }
 
-/// An answer, as far as it says that it is none.
+/// An answer, as far as it says that nothing was done.
 #[derive(Clone, PartialEq, prost::Message)]
 struct Answer {
     #[prost(bool, tag = "15")]
@@ -394,7 +394,7 @@ async fn what_is_only_to_be_checked_says_so_and_the_module_hears_nothing() {
         client.transfers().await.unwrap().is_empty(),
         "nothing is kept"
     );
-    // What is wrong with a request is found.
+    // A request with an error is still refused.
     let only = CallOptions {
         validate_only: true,
         ..Default::default()
@@ -596,7 +596,7 @@ async fn transfers_are_found_by_labels_and_watchers_see_them_come_change_and_go(
     };
     let gone = removed(all.next().await.unwrap().unwrap());
     assert_eq!(gone, ("one".into(), TransferRemoval::Deleted));
-    // To whom it was queued, either is true, by when it was looked at.
+    // For the owner of the queued operation, either is true, depending on when it was checked.
     assert_eq!(removed(waiting.next().await.unwrap().unwrap()).0, "one");
     for watch in [&mut all, &mut waiting] {
         match watch.next().await.unwrap().unwrap() {
@@ -625,7 +625,7 @@ async fn an_administrator_sees_and_ends_what_is_others() {
         }
     }
     let session = you.open_session("here", "").await.unwrap().session_id;
-    // All, in pages, and whose they are.
+    // All of them, in pages, with their owners.
     let mut transfers =
         proto::transfer_service_client::TransferServiceClient::new(house.channel().await);
     let (mut found, mut page_token) = (Vec::new(), String::new());

@@ -1,4 +1,4 @@
-//! `Reset`, and what is told of repairs.
+//! `Reset`, and the reports of repairs.
 
 use cellftp::client::watch_events_response::Event;
 use cellftp::proto::{Outcome, RepairRung};

@@ -11,7 +11,7 @@ use tonic::Status;
 use tonic_types::StatusExt;
 
 use cellftp::broker::terms::{
-    Cause, Error, Exceeded, Exhausted, Hashed, Period, Scope, Standing, Trouble,
+    Cause, Error, Exceeded, Exhausted, Hashed, LimitUse, Period, Scope, Trouble,
 };
 use cellftp::modem::{self, JobId};
 use cellftp::rpc::status;
@@ -48,7 +48,7 @@ fn row(what: &str, error: impl Into<Error>) -> String {
     row
 }
 
-/// A message tells something, and nothing twice.
+/// A message says something, and nothing twice.
 fn assert_sentence(status: &Status) {
     let message = status.message();
     assert!(message.len() > 5, "{message}");
@@ -87,7 +87,7 @@ fn of_failure(failure: Failure) -> Error {
 
 fn budget(scope: Scope, period: Period, retry_after: Option<Duration>) -> Cause {
     Cause::DataBudget(Exceeded {
-        standing: Standing {
+        limit_use: LimitUse {
             scope,
             period,
             limit: 50,
@@ -553,7 +553,7 @@ fn tls_trouble_on_the_data_connection_is_named() {
         "{}",
         data.message()
     );
-    // Implicit TLS: the same trouble by another number.
+    // With implicit TLS, the same trouble has another number.
     let cause_14 = failure::Cause::Reported(ErrCode::CONNECT_SOCKET);
     let implicit = status::of(&of_failure(failed(cause_14, "AT+CFTPSPUT", Stage::Data)));
     assert!(

@@ -230,7 +230,7 @@ async fn a_write_that_is_not_finished_leaves_nothing() {
     for (messages, (code, reason)) in cases {
         refused(say(&house, messages).await, code, reason);
     }
-    // Cancelled work is put in order before the next is done.
+    // Cancelled work is cleaned up before the next is done.
     assert_eq!(client.list_module_files("F:").await.unwrap(), []);
     write(&client, "F:/x", b"whole").await.unwrap();
     assert_eq!(read(&client, "F:/x").await.unwrap(), b"whole");
@@ -425,7 +425,7 @@ async fn every_command_tells_its_forms() {
     assert_eq!((typed.lines.len(), typed.result.as_str()), (1, "OK"));
     assert!(typed.lines[0].contains("(A,I)"), "{typed:?}");
     assert_eq!(form("AT+CFTPSCACHERD?").result, "OK");
-    // What it says of itself does not cost the login.
+    // A question about the module itself does not cost the login.
     house.store("f", b"abc");
     assert_eq!(client.size(&here(), "/f").await.unwrap(), 3);
     let forms = client.command_forms().await.unwrap();
@@ -460,13 +460,13 @@ async fn lines_of_callers_need_leave_and_manners() {
         "AT+CMGS=\"1\"",
         "AT\rAT+CFTPSSTOP",
         "ATE1",
-        // How everybody reaches the network.
+        // Settings that decide how all users reach the network.
         "AT+CGDCONT=1,\"IP\",\"other\"",
         "at + cgauth = 1,1,\"u\",\"p\"",
         "AT+COPS=2",
         "AT+COPS=1,2,\"26201\"",
         "AT+CSQ;+COPS=2",
-        // What the daemon puts back itself.
+        // Settings that the daemon itself restores.
         "AT+CFUN=0",
         "AT+IPR=9600",
         "AT+CFTPSTYPE=\"A\"",

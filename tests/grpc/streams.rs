@@ -28,7 +28,7 @@ fn finish() -> Message {
     Message::Finish(PutFinish::default())
 }
 
-/// Sends messages and then closes its side; the answer is the last message.
+/// Sends messages and then closes its side. Returns the last message.
 async fn put(house: &House, messages: Vec<Message>) -> Result<Option<PutResponse>, Status> {
     let messages = messages.into_iter().map(|message| PutRequest {
         message: Some(message),

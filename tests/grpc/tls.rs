@@ -1,4 +1,4 @@
-//! What a caller may ask of the TLS of a server, and what comes of it.
+//! What a caller may ask of a server's TLS, and what the result is.
 
 use cellftp::proto::target::Destination;
 use cellftp::proto::{self, Security, ServerVerification, TlsFloor};
@@ -30,7 +30,7 @@ impl Certificate {
     }
 }
 
-/// A server with implicit TLS that lets anybody in, and whose every file has 100 bytes.
+/// A server with implicit TLS that accepts any user, and whose every file has 100 bytes.
 async fn ftps_server(certificate: &Certificate) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -39,7 +39,7 @@ async fn ftps_server(certificate: &Certificate) -> u16 {
         while let Ok((connection, _)) = listener.accept().await {
             let tls = tls.clone();
             tokio::spawn(async move {
-                // A client that does not like the certificate goes away.
+                // A client that rejects the certificate leaves.
                 let Ok(stream) = tls.accept(connection).await else {
                     return;
                 };
@@ -176,6 +176,6 @@ async fn a_module_that_does_not_take_the_certificate_logs_in_nowhere() {
     let metadata = status.get_details_error_info().unwrap().metadata;
     assert_eq!(metadata["stage"], "tls");
     assert_eq!(metadata["command"], "AT+CCERTDOWN");
-    // Servers without TLS are none the worse.
+    // Servers without TLS are not affected.
     house.client().await.list(&here(), "/").await.unwrap();
 }

@@ -1,5 +1,5 @@
-//! Every method with every field of its request beyond its bounds. What there is to be tried comes from
-//! the descriptors of the contract, so that a new method or field is tried as well.
+//! Every method with every field of its request beyond its bounds. The descriptors of the contract
+//! decide what is tried, so that a new method or field is tried as well.
 //!
 //! Above 400 lines because values beyond the bounds are made for each kind of field in one place.
 
@@ -24,7 +24,7 @@ use tonic_types::StatusExt as _;
 use crate::house::{House, PATIENCE, kind};
 use crate::wire::Wire;
 
-/// Values that are in order, of fields that must have one, by message and field or by field.
+/// Valid values for fields that must be set, by message and field or by field.
 const GOOD: &[(&str, &str)] = &[
     ("ListModuleFilesRequest.directory", "F:"),
     ("DeleteModuleFileRequest.path", "F:/a"),
@@ -42,7 +42,7 @@ const GOOD: &[(&str, &str)] = &[
     ("line", "AT+CSQ"),
 ];
 
-/// The longest texts and bytes, likewise. What is not here is a name, of at most [`NAME`] bytes.
+/// The longest texts and bytes, in the same form. Any other field is a name, of at most [`NAME`] bytes.
 const LONGEST: &[(&str, usize)] = &[
     ("ListModuleFilesRequest.directory", 254),
     ("DeleteModuleFileRequest.path", 254),
@@ -68,14 +68,14 @@ const LONGEST: &[(&str, usize)] = &[
 /// Longest name of a profile, a session, an operation, a transfer, and longest page token.
 const NAME: usize = 128;
 
-/// Fields of which a request may have several, and the most that there may be.
+/// Repeated fields, and the most values that each may have.
 const MOST: &[(&str, usize)] = &[
     ("WatchEventsRequest.session_ids", 256),
     ("paths", 1000),
     ("raw_paths", 1000),
 ];
 
-/// Fields that nothing is too large for, and why.
+/// Fields for which no value is too large, and why.
 const BOUNDLESS: &[(&str, &str)] = &[
     ("ListTransfersRequest.page_size", "cut to the largest page"),
     ("ListOperationsRequest.page_size", "cut to the largest page"),
@@ -145,7 +145,7 @@ async fn every_field_beyond_its_bounds_is_refused_by_name_and_the_module_hears_n
             }
         }
     }
-    // What had gone to the module would have gone there before this question.
+    // Anything that had gone to the module would have gone there before this question.
     let heard = question(&channel, &wire).await;
     println!("{tried} values that no request may have");
     assert_eq!(found, Vec::<String>::new(), "{}", found.join("\n"));
@@ -171,7 +171,7 @@ async fn a_guard_that_is_not_known_stops_every_method_before_the_module_hears_of
     assert_eq!(question(&channel, &wire).await, usual);
 }
 
-/// A daemon on a line that remembers.
+/// A daemon on a line that records.
 async fn wired() -> (Wire, House) {
     let wire = Wire::new();
     let module = "allow_at_commands = true\n";
@@ -182,7 +182,7 @@ async fn wired() -> (Wire, House) {
     (wire, house)
 }
 
-/// What the module hears until it has answered one question that is in order, and that waits its turn.
+/// What the module hears until it has answered one valid question, which waits its turn.
 pub(crate) async fn question(channel: &Channel, wire: &Wire) -> String {
     let method = methods()
         .into_iter()
@@ -207,7 +207,7 @@ pub(crate) fn methods() -> Vec<MethodDescriptor> {
     methods
 }
 
-/// The messages that a caller sends to say this: before `finish` comes a header.
+/// The messages that a caller sends for this request: a header comes before `finish`.
 fn stream(method: &MethodDescriptor, request: DynamicMessage) -> Vec<DynamicMessage> {
     if method.is_client_streaming() && !request.has_field_by_name("header") {
         vec![good(&method.input()), request]
@@ -231,7 +231,7 @@ async fn call(
         let guard = MetadataValue::from_static(guard);
         request.metadata_mut().insert("cellftp-require", guard);
     }
-    // What it answers does not matter here: every field is passed over.
+    // The answer does not matter here: all its fields are skipped.
     let codec = ProstCodec::<DynamicMessage, ()>::default();
     let answers = async {
         let mut answers = grpc.streaming(request, path, codec).await?.into_inner();
@@ -244,7 +244,7 @@ async fn call(
     }
 }
 
-/// A request that is in order, as far as it can be told from the contract.
+/// A valid request, as far as the contract tells.
 pub(crate) fn good(message: &MessageDescriptor) -> DynamicMessage {
     let mut request = DynamicMessage::new(message.clone());
     for field in message.fields() {
@@ -277,9 +277,9 @@ fn good_value(field: &FieldDescriptor) -> Option<Value> {
     }
 }
 
-/// Collects what a request may not be.
+/// Collects invalid values of a request.
 struct Walk<'a> {
-    /// A request that is in order but for one field.
+    /// A request that is valid except for one field.
     whole: DynamicMessage,
     /// Fields that were met and have no bound.
     met: &'a mut BTreeSet<String>,
@@ -366,7 +366,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Maps that no request may have: all there are hold labels.
+/// Maps that no request may have: all of them are labels.
 fn wrong_labels() -> Vec<(String, Value)> {
     let map = |pairs: Vec<(String, String)>| {
         let pairs = pairs
@@ -387,8 +387,8 @@ fn wrong_labels() -> Vec<(String, Value)> {
     ]
 }
 
-/// Spans of time that no request may have, in seconds and nanoseconds; the longest of Protocol Buffers
-/// is 315,576,000,000 s.
+/// Durations that no request may have, in seconds and nanoseconds. The longest of Protocol Buffers is
+/// 315,576,000,000 s.
 const DURATIONS: &[(i64, i32)] = &[
     (-1, 0),
     (0, -1),
@@ -423,9 +423,9 @@ fn wrong_values(field: &FieldDescriptor, boundless: bool) -> Vec<(String, Value)
         Kind::Int32 if !boundless => wrong.push(Value::I32(i32::MAX)),
         // Positions in a file of the module end at 2147483647.
         Kind::Int64 if !boundless => wrong.extend([1 << 31, i64::MAX].map(Value::I64)),
-        // The one there is is a port.
+        // The only one is a port.
         Kind::Uint32 => wrong.extend([65_536, u32::MAX].map(Value::U32)),
-        // A path on a server, of which somebody has lost the name.
+        // A path on a server whose name was lost somewhere.
         Kind::String if in_bytes(field).is_some() => {
             wrong.push(Value::String("a\u{FFFD}".into()));
         }
@@ -445,7 +445,7 @@ fn wrong_values(field: &FieldDescriptor, boundless: bool) -> Vec<(String, Value)
     named.collect()
 }
 
-/// Begins as a good one does, so that only its length is wrong.
+/// It begins like a valid one, so that only its length is wrong.
 fn long_text(field: &FieldDescriptor, length: usize) -> Value {
     let mut text = of(GOOD, field).unwrap_or_default().to_owned();
     if text == "F:" {
@@ -475,7 +475,7 @@ fn in_text(field: &FieldDescriptor) -> Option<FieldDescriptor> {
     field.parent_message().get_field_by_name(name)
 }
 
-/// Sets a field within messages; those that are not there yet are made, and are in order.
+/// Sets a field within messages. Missing messages are created with valid values.
 fn set(message: &mut DynamicMessage, path: &[FieldDescriptor], value: Value) {
     let (field, rest) = path.split_first().unwrap();
     if rest.is_empty() {

@@ -1,4 +1,4 @@
-//! Those who watch what goes on.
+//! Clients that watch operations.
 
 use std::time::Duration;
 

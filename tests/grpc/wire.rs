@@ -1,4 +1,4 @@
-//! A serial line to an emulated module that remembers what the host said.
+//! A serial line to an emulated module, which records what the host sends.
 
 use std::fs::File;
 use std::io;
@@ -12,14 +12,14 @@ use tokio::task::JoinHandle;
 
 use simcom_emulator::serve::Module;
 use simcom_emulator::serve::pty::Pty;
-use simcom_emulator::{Family, Knobs, Profile};
+use simcom_emulator::{Family, Knobs, Model};
 
 /// The line, with a module at its end.
 pub(crate) struct Wire {
     device: PathBuf,
     heard: Arc<Mutex<Vec<u8>>>,
     serving: JoinHandle<()>,
-    /// As long as it is open, the module sees no hang-up.
+    /// While it is open, the module sees no hang-up.
     _host: File,
 }
 
@@ -47,7 +47,7 @@ impl Wire {
             heard: Arc::clone(&heard),
         };
         let serving = tokio::spawn(async move {
-            let mut module = Module::new(Profile::of(Family::Sim7600), knobs);
+            let mut module = Module::new(Model::of(Family::Sim7600), knobs);
             module.serve(&mut port).await.unwrap();
         });
         Self {
@@ -58,12 +58,12 @@ impl Wire {
         }
     }
 
-    /// What the host is to open.
+    /// The path that the host opens.
     pub(crate) fn device(&self) -> &Path {
         &self.device
     }
 
-    /// What the host has said since this was asked before.
+    /// What the host has sent since the last call.
     pub(crate) fn heard(&self) -> String {
         let heard = std::mem::take(&mut *self.heard.lock().unwrap());
         String::from_utf8_lossy(&heard).into_owned()

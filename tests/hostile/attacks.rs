@@ -87,7 +87,7 @@ fn silent_connections_beyond_the_descriptors() {
     assert_eq!(open, 0, "none is let in for ever");
 }
 
-/// The port of metrics asks nobody who they are, and its connections took the daemon's descriptors.
+/// The port of metrics asks for no identity, and its connections took the daemon's descriptors.
 #[test]
 fn connections_to_the_metrics_beyond_the_descriptors() {
     let port = free_port();
@@ -125,8 +125,8 @@ fn resets_at_full_speed() {
     });
 }
 
-/// A client that reads nothing of many files has half of the disk, and the neighbour is served. It has the
-/// link in turn with the other, as it may, and costs no more than one that reads them.
+/// A client that reads nothing of many files has half of the disk, and the neighbour is served. The client
+/// takes turns with the other on the link, as it may, and costs no more than one that reads the files.
 ///
 /// To take the link from it costs an abort, a login and the quiet times around both, which is a second at any
 /// speed. So both read files that take about as long.
@@ -188,7 +188,7 @@ fn questions_at_full_speed_do_not_flood_the_log() {
     });
 }
 
-/// Calls that have a place in the queue, and are given up at once.
+/// Calls that wait in the queue and are cancelled at once.
 #[test]
 fn calls_that_are_given_up_at_once() {
     let siege = Siege::of(MANY, "");
@@ -211,7 +211,7 @@ fn calls_that_are_given_up_at_once() {
     siege.beside_as_much("calls given up at once", CALLS, attack, asking(elsewhere));
 }
 
-/// More watches than a client may have, of which nobody reads what they tell.
+/// More watches than a client may have, and nobody reads them.
 #[test]
 fn watches_that_nobody_reads() {
     let siege = Siege::of(MANY, "");
@@ -238,7 +238,7 @@ fn watches_that_nobody_reads() {
     );
 }
 
-/// Clients that vanish in the midst of what they asked for.
+/// Clients that vanish in the middle of their calls.
 #[test]
 fn clients_that_vanish() {
     let siege = Siege::of(MANY, "");
@@ -265,8 +265,8 @@ fn clients_that_vanish() {
     siege.beside_as_much("clients that vanish", 2 * CALLS, attack, asking(elsewhere));
 }
 
-/// Uploads that bring a byte, and stand still until they go. The first is waited for (`transfers.trickle`),
-/// which is one answer of more than a hundred.
+/// Uploads that send one byte and stand still until they end. The daemon waits for the first
+/// (`transfers.trickle`), which delays one answer of more than a hundred.
 #[test]
 fn uploads_of_a_byte() {
     let siege = Siege::of(MANY, "");
@@ -277,7 +277,7 @@ fn uploads_of_a_byte() {
         };
         let chunk = data(1, &whole(&chunk.encode_to_vec()));
         for round in 0..8 {
-            // Some go before it is seen that they stand still.
+            // Some end before they are seen to stand still.
             let mut wires = Vec::new();
             for one in 0..10 {
                 let mut wire = Wire::open(&tcp).await;

@@ -41,8 +41,8 @@ fn behind_tls() -> (Siege, TlsConnector, TempDir) {
     )
 }
 
-/// Connections that end as soon as they are there. At the unix socket the neighbour is the same user, whose pace
-/// they would take.
+/// Connections that end as soon as they are there. At the unix socket the neighbour is the same user, and the
+/// attack would use up that user's rate.
 #[test]
 fn connections_that_come_and_go() {
     let siege = Siege::of(MANY, "");
@@ -84,7 +84,7 @@ fn handshakes_at_full_speed() {
     });
 }
 
-/// Certificates that are read anew all the time, while clients come in.
+/// Certificates that are reloaded all the time, while clients connect.
 #[test]
 fn hangups_under_load() {
     let (siege, connector, _files) = behind_tls();

@@ -49,7 +49,7 @@ pub(crate) struct Frame {
 }
 
 impl Wire {
-    /// A connection that has said what HTTP/2 begins with.
+    /// A connection on which the client's preface was sent (RFC 9113 §3.4).
     pub(crate) async fn open(tcp: &str) -> Self {
         let mut wire = Self::silent(tcp).await;
         wire.begin(&[]).await;
@@ -64,13 +64,13 @@ impl Wire {
         wire
     }
 
-    /// Says what HTTP/2 begins with, and these settings.
+    /// Sends the client's preface with these settings.
     pub(crate) async fn begin(&mut self, settings: &[u8]) -> bool {
         let settings = frame(SETTINGS, 0, 0, settings);
         self.write(&[PREFACE, settings.as_slice()].concat()).await
     }
 
-    /// A connection on which nothing was said.
+    /// A connection on which nothing was sent.
     pub(crate) async fn silent(tcp: &str) -> Self {
         Self::of(TcpStream::connect(tcp).await.unwrap())
     }
@@ -82,12 +82,12 @@ impl Wire {
         }
     }
 
-    /// Says that nothing more comes; what comes from the other end can still be read.
+    /// Announces the end of what is sent. What comes from the other end can still be read.
     pub(crate) async fn half_close(&mut self) {
         let _ = self.stream.shutdown().await;
     }
 
-    /// Writes what the other end takes within a second; an attacker does not mind what it refuses.
+    /// Writes what the other end takes within a second. An attacker does not care what it refuses.
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> bool {
         let written = timeout(Duration::from_secs(1), self.stream.write_all(bytes)).await;
         matches!(written, Ok(Ok(())))
@@ -111,7 +111,7 @@ impl Wire {
         }
     }
 
-    /// Writes bytes, and takes what comes while the other end digests them.
+    /// Writes bytes, and reads what comes meanwhile.
     pub(crate) async fn say(&mut self, bytes: &[u8]) -> bool {
         let written = self.write(bytes).await;
         while self.read(Duration::from_millis(5)).await.is_some() {}
@@ -175,7 +175,7 @@ pub(crate) fn reset(stream: u32) -> Vec<u8> {
     frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes())
 }
 
-/// A call with one message, which is whole.
+/// A call with one complete message.
 pub(crate) fn asked(stream: u32, path: &str, content: &[u8]) -> Vec<u8> {
     [call(stream, path), data(stream, &whole(content))].concat()
 }
@@ -185,7 +185,7 @@ pub(crate) fn whole(content: &[u8]) -> Vec<u8> {
     message(u32::try_from(content.len()).unwrap(), content)
 }
 
-/// A message as gRPC frames it, of which only the beginning is there.
+/// The beginning of a message as gRPC frames it.
 pub(crate) fn message(len: u32, beginning: &[u8]) -> Vec<u8> {
     [&[0], len.to_be_bytes().as_slice(), beginning].concat()
 }

@@ -27,13 +27,13 @@ fn upload(id: String) -> Vec<u8> {
     request.encode_to_vec()
 }
 
-/// Transfers that are half sent, and one that is read by many who take nothing: each had a file open, and
-/// nobody else could come in.
+/// Transfers that are half sent, and one that many clients read without taking anything: each had a file
+/// open, and nobody else could connect.
 #[test]
 fn transfers_half_sent_and_half_read() {
     let siege = Siege::of(512, "");
     let (tcp, address) = (siege.tcp.clone(), siege.address());
-    // What has the link in turn is no attack: it is over before.
+    // Taking turns on the link is no attack. It is over before the attack begins.
     OTHERS.block_on(async {
         let client = Client::connect(&address).await.unwrap();
         let download = client.create_download("down", "here", "/large");

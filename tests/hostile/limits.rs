@@ -1,4 +1,5 @@
-//! What the transport allows a connection: what it says first, and where it ends what does not keep to it.
+//! Limits of the transport for a connection: which it announces, and where it ends a connection that
+//! exceeds them.
 
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ async fn next(wire: &mut Wire, kinds: &[u8]) -> Option<Frame> {
     None
 }
 
-/// The bounds that README tells, as the client's library learns them (RFC 9113 section 6.5.2).
+/// The bounds in the README, as the client's library learns them (RFC 9113 section 6.5.2).
 #[test]
 fn a_connection_is_told_how_many_streams_and_how_much_metadata() {
     OTHERS.block_on(async {
@@ -48,7 +49,7 @@ fn a_call_with_too_much_metadata_is_refused_and_one_with_less_is_not() {
         let (_program, _neighbour, tcp) = start(MANY, String::new()).await;
         for (many, served) in [(200, true), (300, false)] {
             let mut wire = Wire::open(&tcp).await;
-            // A field counts 32 bytes beside what it says (RFC 9113 section 6.5.2).
+            // A field counts 32 bytes in addition to its text (RFC 9113 section 6.5.2).
             let metadata = vec![("a", "b"); many];
             let head = call_with(1, HEALTH, &metadata);
             let body = frame(DATA, END_STREAM, 1, &whole(&[]));
@@ -63,7 +64,7 @@ fn a_call_with_too_much_metadata_is_refused_and_one_with_less_is_not() {
     });
 }
 
-/// Rapid reset: twenty of them may wait for somebody who looks at them.
+/// Rapid reset: at most twenty reset streams may wait to be handled.
 #[test]
 fn who_resets_many_streams_at_once_is_sent_away() {
     OTHERS.block_on(async {

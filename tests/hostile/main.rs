@@ -1,13 +1,13 @@
-//! Clients that want to take the daemon from the others: each is tried while a well-behaved client asks
-//! the size of a file ten times a second and comes anew every second. That one must not notice.
+//! Clients that try to take the daemon from others. During each attack, a well-behaved client asks for the
+//! size of a file ten times a second and connects again every second. It must not notice the attack.
 //!
-//! The daemon is a process of its own, so that its memory and descriptors are what the system says.
-//! The attackers write HTTP/2 frames themselves (RFC 9113): a library would not. They have a processor of
-//! their own in the field. Here they have the daemon's, and their threads give way to others (nice(2)), so
-//! that a neighbour waits for what the daemon does for them and not for what they do themselves.
+//! The daemon is a process of its own, so that its memory and descriptors are what the system reports. The
+//! attackers write HTTP/2 frames themselves (RFC 9113), since a library would not. In the field they have a
+//! processor of their own. Here they share the daemon's, and their threads yield to others (nice(2)), so
+//! that the neighbour waits for the daemon's work and not for theirs.
 //!
-//! As many attacks go on side by side as there are processors. What the machine does to a daemon is seen at
-//! another one of the same kind at the same time, which nobody attacks: that is the usual.
+//! As many attacks run side by side as there are processors. A second daemon, which nobody attacks, runs at
+//! the same time: it shows what the machine alone does to a daemon.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -40,17 +40,17 @@ use tokio::time::{sleep, timeout};
 /// An attack ends within this time, and so does what it left.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long an attack goes on: more than a hundred questions, of which the p99 is not the worst.
+/// How long an attack lasts: more than a hundred questions, so that their p99 is not the worst one.
 const LASTS: Duration = Duration::from_secs(11);
 
-/// What the memory may be more, once an attack is over, than before it. What an allocator keeps.
+/// How much more memory the daemon may use after an attack than before it: an allocator keeps some.
 const LEFT: u64 = 8 << 20;
 
-/// Bytes of log that an attack may write: a hundred lines of each of some kinds, and five a second.
+/// Bytes of log that an attack may write: a hundred lines of each of a few kinds, and five a second.
 const LOG: u64 = 192 << 10;
 
-/// The part of a processor that the daemon may use while it is attacked: of the two of a small computer,
-/// one is left. A build for debugging, of which this is measured, does everything ten times.
+/// The part of a processor that the daemon may use while it is attacked. Of the two of a small computer,
+/// one is left. A debug build, which is measured here, needs ten times as much for everything.
 const WORK: f64 = 0.9;
 
 /// Files that the daemon may open where descriptors are not what is attacked.
@@ -68,13 +68,13 @@ static LANES: LazyLock<Lanes> = LazyLock::new(|| Lanes {
     left: Condvar::new(),
 });
 
-/// Where attacks go on side by side: one for each processor, so that each daemon has one.
+/// The lanes on which attacks run side by side: one for each processor, so that each daemon has one.
 struct Lanes {
     free: Mutex<usize>,
     left: Condvar,
 }
 
-/// A lane that an attack has.
+/// A lane that an attack holds.
 struct Lane;
 
 impl Lanes {
@@ -114,10 +114,10 @@ impl Siege {
         Self::beside_other(descriptors, more, more)
     }
 
-    /// The same where the other daemon is configured in its own way.
+    /// The same where the other daemon has its own configuration.
     fn beside_other(descriptors: u64, more: &str, other: &str) -> Self {
         let lane = LANES.enter();
-        // In a thread that gives way to nobody: the daemon is as its parent is.
+        // In a thread that yields to nobody: the daemon inherits the priority of its parent.
         let attacked = OTHERS.spawn(start(descriptors, more.to_owned()));
         let control = OTHERS.spawn(start(MANY, other.to_owned()));
         let (program, neighbour, tcp) = OTHERS.block_on(attacked).unwrap();
@@ -137,7 +137,7 @@ impl Siege {
         address(&self.tcp)
     }
 
-    /// The same of the daemon that nobody attacks.
+    /// The same for the daemon that nobody attacks.
     fn elsewhere(&self) -> Address {
         address(&self.control.2)
     }
@@ -148,8 +148,8 @@ impl Siege {
         self.beside_as_much(name, bound, attack, pending())
     }
 
-    /// The same where the attacker has the link in turn with the neighbour, as any client may: at the
-    /// other daemon somebody does the same work, and behaves well.
+    /// The same where the attacker takes turns with the neighbour on the link, as any client may: at the
+    /// other daemon, a client that behaves well does the same work.
     fn beside_as_much<T>(
         self,
         name: &str,
@@ -234,7 +234,7 @@ async fn start(descriptors: u64, more: String) -> (Program, Neighbour, String) {
     (program, neighbour, format!("127.0.0.1:{port}"))
 }
 
-/// Repeats a part of an attack until it has gone on for long enough.
+/// Repeats a part of an attack until it has lasted long enough.
 async fn over_and_over(mut part: impl AsyncFnMut()) {
     let began = Instant::now();
     while began.elapsed() < LASTS {
@@ -242,9 +242,9 @@ async fn over_and_over(mut part: impl AsyncFnMut()) {
     }
 }
 
-/// Runs an attack in threads that give way to all others.
+/// Runs an attack in threads that yield to all others.
 fn in_the_background<T>(attack: impl Future<Output = T>) -> T {
-    // On Linux this is about the thread, and about those that it begins (sched(7)).
+    // On Linux this concerns the thread, and the threads that it starts (sched(7)).
     let give_way = || {
         rustix::process::nice(19).unwrap();
     };

@@ -1,4 +1,4 @@
-//! Somebody who behaves well, and what the daemon is like for them.
+//! A client that behaves well, and how the daemon serves it.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -15,14 +15,16 @@ use crate::program::Program;
 const QUESTION: Duration = Duration::from_millis(100);
 const CONNECTION: Duration = Duration::from_secs(1);
 
-/// Questions before anything is measured: the module has logged in, and the memory is what it is in use.
+/// Questions before anything is measured: the module has then logged in, and the memory is what a daemon in
+/// use needs.
 const FIRST: usize = 5;
 
 /// An answer that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a question may take beside twice the usual: the pause of the scheduler between two turns of a
-/// processor that a dozen others want (4 ms each by Linux's custom). The usual is measured at the same time.
+/// What a question may take in addition to twice the usual time: the pause of the scheduler between two
+/// turns of a processor that a dozen others want (4 ms each by Linux's custom). The usual time is measured
+/// at the same moment.
 const GRAIN: Duration = Duration::from_millis(20);
 
 /// A client of another principal than the attackers.
@@ -31,13 +33,13 @@ pub(crate) struct Neighbour {
     client: Client,
 }
 
-/// One who is asking while an attack goes on.
+/// A neighbour that asks while an attack goes on.
 pub(crate) struct Besieged {
     heard: Arc<Heard>,
     tasks: [JoinHandle<()>; 2],
 }
 
-/// What the answers were.
+/// The answers.
 #[derive(Default)]
 struct Heard {
     took: Mutex<Vec<Duration>>,
@@ -60,7 +62,7 @@ impl Neighbour {
         Self { address, client }
     }
 
-    /// Goes about its business.
+    /// Begins to ask.
     pub(crate) fn besieged(self) -> Besieged {
         let heard = Arc::new(Heard::default());
         let asking = {
@@ -96,7 +98,7 @@ impl Neighbour {
 }
 
 impl Besieged {
-    /// Ends it, and tells what it was like.
+    /// Ends the asking, and returns what was found.
     pub(crate) fn over(self) -> Found {
         self.tasks.iter().for_each(JoinHandle::abort);
         Found {
@@ -129,8 +131,8 @@ async fn come(address: &Address) -> Result<(), String> {
 }
 
 impl Found {
-    /// Nothing failed, and it took no longer than twice the usual, at the same time with a daemon that
-    /// nobody attacks.
+    /// Nothing failed, and nothing took longer than twice the usual time, which is that of a daemon that
+    /// nobody attacks at the same moment.
     pub(crate) fn check(&self, name: &str, elsewhere: &Self) {
         assert!(self.failures.is_empty(), "{name}: {:?}", self.failures);
         let bound = 2 * share(&elsewhere.during, 99) + GRAIN;
@@ -151,7 +153,7 @@ impl fmt::Display for Found {
     }
 }
 
-/// Within which time so many of a hundred answers came.
+/// The time within which `percent` of the answers came.
 fn share(times: &[Duration], percent: usize) -> Duration {
     let mut times = times.to_vec();
     times.sort_unstable();

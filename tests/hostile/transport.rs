@@ -38,8 +38,8 @@ async fn flood(tcp: &str, frames: &[u8], read: bool) {
     .await;
 }
 
-/// A part of a frame that was written leaves the rest of it for the next time: each has the same bytes, so
-/// that it fits.
+/// A part of a frame may be written. The rest of it comes with the next write: all writes have the same
+/// bytes, so the frames fit together.
 fn ask_for_nothing(name: &str, one: &[u8]) {
     let siege = Siege::of(MANY, "");
     let tcp = siege.tcp.clone();
@@ -79,7 +79,7 @@ fn pings_whose_answers_nobody_reads() {
     });
 }
 
-/// A header that goes on for ever, and one that a small table of names unpacks into a large one.
+/// A header that never ends, and one that a small table of names expands into a large one.
 #[test]
 fn headers_without_end() {
     let siege = Siege::of(MANY, "");
@@ -110,7 +110,7 @@ const fn window(bytes: u8) -> [u8; 6] {
     [0, 4, 0, 0, 0, bytes]
 }
 
-/// A hundred calls of a method with the same message on a connection whose window is so small.
+/// A hundred calls of a method with the same message, on a connection with a window of this size.
 async fn calls(tcp: &str, of: u8, path: &str, whole: &[u8]) -> Wire {
     let mut wire = Wire::silent(tcp).await;
     wire.begin(&window(of)).await;
@@ -122,8 +122,9 @@ async fn calls(tcp: &str, of: u8, path: &str, whole: &[u8]) -> Wire {
     wire
 }
 
-/// Answers that nobody lets come: the window is closed (RFC 9113 §6.9.2). Of what 800 such calls needed,
-/// the allocator keeps 12 MiB for the next, and four times as many attacks need no more. Of 400, it is half.
+/// Answers that cannot be sent: the window is closed (RFC 9113 §6.9.2). Of the memory that 800 such calls
+/// needed, the allocator keeps 12 MiB for the next, and four times as many attacks need no more. Of that of
+/// 400, it keeps half as much.
 #[test]
 fn a_window_that_stays_closed() {
     let siege = Siege::of(MANY, "");
@@ -138,7 +139,7 @@ fn a_window_that_stays_closed() {
     });
 }
 
-/// A hundred uploads in the queue, and many who ask for all of it and do not read it.
+/// A hundred uploads in the queue, and many clients that ask for the whole queue and do not read it.
 #[test]
 fn long_answers_that_nobody_reads() {
     let siege = Siege::of(MANY, "");
@@ -214,7 +215,7 @@ fn reflection_that_nobody_reads() {
     });
 }
 
-/// Connections that say that nothing more comes, in the middle of calls.
+/// Connections whose client closes its side in the middle of calls.
 #[test]
 fn half_closed_connections() {
     let siege = Siege::of(MANY, "");
@@ -233,7 +234,7 @@ fn half_closed_connections() {
     });
 }
 
-/// Streams that there were already, that come too late, and that are the server's (RFC 9113 §5.1.1).
+/// Streams whose ids were used before, come too late, or belong to the server (RFC 9113 §5.1.1).
 #[test]
 fn streams_whose_ids_were_used() {
     let siege = Siege::of(MANY, "");
@@ -251,8 +252,8 @@ fn streams_whose_ids_were_used() {
     });
 }
 
-/// The unix socket is no other door: its clients have the same bounds. The neighbour is the same user
-/// here, whose share the attack takes, and is still served.
+/// The unix socket is no exception: its clients have the same bounds. The neighbour is the same user here,
+/// whose share the attack takes, and is still served.
 #[test]
 fn what_comes_by_the_unix_socket_is_bounded_too() {
     let siege = Siege::of(MANY, "");
@@ -308,7 +309,8 @@ fn a_call_of_each_method_that_never_ends() {
     });
 }
 
-/// A window that grows by a byte, and one that is made large and small, under answers that wait for it.
+/// A window that grows by one byte, and one that the client makes large and small, while answers wait for
+/// it.
 #[test]
 fn windows_that_grow_by_a_byte() {
     let siege = Siege::of(MANY, "");
@@ -334,8 +336,8 @@ fn windows_that_grow_by_a_byte() {
     });
 }
 
-/// A table of header fields (RFC 7541 section 4.2) that the client makes as large as there are numbers, and
-/// small again, while each answer has other trailers to put into it.
+/// A table of header fields (RFC 7541 section 4.2) that the client makes as large as numbers can be, and
+/// small again, while each answer adds other trailers to it.
 #[test]
 fn a_table_of_header_fields_without_bound() {
     let siege = Siege::of(MANY, "");

@@ -1,21 +1,21 @@
-//! Clients that read when they like, and those who wait for the link meanwhile.
+//! Clients that read slowly or stop, and those that wait for the link meanwhile.
 
 use futures_util::future::join_all;
 
 use super::world::lively;
 use super::yielding::{meanwhile, meanwhile_every, told};
 use super::*;
-use cellftp::broker::terms::{Error, Why};
+use cellftp::broker::terms::{Error, YieldReason};
 use cellftp::broker::{Limits, limits, spool};
 use cellftp::modem::clock;
 use simcom_emulator::Knobs;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Between two questions of one who asks often.
+/// Time between two questions of a client that asks often.
 const OFTEN: Duration = Duration::from_millis(300);
 
-/// Larger than what may lie between the link and its client.
+/// Larger than everything that can wait between the link and its client.
 const LARGE: usize = 3_000_000;
 
 /// A world at 92160 bytes a second, with a spool that is full in less than one.
@@ -43,7 +43,7 @@ fn with_memory(memory: u64) -> World {
     world
 }
 
-/// Reads it all, and stands still for so long before each of these chunks.
+/// Reads everything, and pauses before each of these chunks.
 async fn read(world: &World, pauses: &[(usize, Duration)]) -> Result<Vec<u8>, Error> {
     let [one, _] = HOSTS;
     let me = caller("me");
@@ -75,7 +75,7 @@ fn longest(waits: &[Duration]) -> Duration {
 #[tokio::test(start_paused = true)]
 async fn a_reader_that_pauses_makes_way_and_loses_nothing() {
     let world = narrow();
-    // At every place in the content, and so at every place in the way of a block to its reader.
+    // At every place in the content, and so at every place on the way of a block to its reader.
     let pauses: Vec<_> = (1..60)
         .map(|chunk| (chunk, Duration::from_millis(7919) + SECOND))
         .collect();
@@ -86,7 +86,7 @@ async fn a_reader_that_pauses_makes_way_and_loses_nothing() {
         "beside a reader that pauses: {} answers, longest {longest:?}",
         waits.len()
     );
-    // An abort and a login; it never stands still with the link.
+    // An abort and a login. It never stands still while it has the link.
     assert!(longest < 2 * SECOND, "{waits:?}");
 }
 
@@ -108,7 +108,7 @@ async fn a_reader_that_stops_for_ever_costs_its_neighbours_no_more_than_a_yield(
     assert!(longest < 2 * SECOND, "{waits:?}");
 }
 
-/// Of more waits than so many, one at most is as long as that.
+/// At most one of this many waits is as long as that.
 fn one_is_long(beside: &str, waits: &[Duration], limit: Duration, least: usize) {
     let long: Vec<_> = waits.iter().filter(|wait| **wait >= limit).collect();
     println!(
@@ -167,16 +167,17 @@ async fn uploads_that_come_and_go_cost_their_neighbours_one_wait() {
     one_is_long("uploads that come and go", &waits, SECOND, 20);
 }
 
-/// It came back for each chunk that was read, and each time cost the others an abort and a login.
+/// It came back for each chunk that was read, and each time the others had to wait for an abort and a
+/// login.
 #[tokio::test(start_paused = true)]
 async fn a_reader_slower_than_the_link_comes_back_when_half_is_read() {
     let world = with_memory(1 << 20);
     let (watching, told) = told(&world, "Get").await;
-    // 64 KiB each, of which the link brings one in less than a second.
+    // 64 KiB each. The link brings one in less than a second.
     let pauses: Vec<_> = (1..60).map(|chunk| (chunk, 3 * SECOND)).collect();
     let (got, _) = meanwhile(&world, read(&world, &pauses)).await;
     assert!(got.unwrap() == lively(2, LARGE), "byte by byte");
-    let stood = format!("yielded {:?}", Why::Trickle);
+    let stood = format!("yielded {:?}", YieldReason::Trickle);
     let told = told.lock().unwrap();
     let times = told.iter().filter(|change| **change == stood).count();
     println!("a slow reader made way {times} times");

@@ -1,5 +1,5 @@
-//! Transfers that outlive their caller, under two disturbances at once, every pair of them: each arrives in the end,
-//! byte for byte, and what loses nothing costs no second attempt.
+//! Transfers that outlive their caller, under every pair of two disturbances at once. Each arrives in the end, byte
+//! for byte, and a disturbance that loses nothing costs no second attempt.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,11 +19,11 @@ use simcom_emulator::{Effect, Family, Fault, Knobs, OkOrder, Phase, Trigger};
 /// Something that goes on around the transfers, or happens to them.
 struct Disturbance {
     name: &'static str,
-    /// Nothing is lost by it.
+    /// It loses nothing.
     harmless: bool,
     knobs: fn(&mut Knobs),
     faults: fn() -> Vec<Fault>,
-    /// Once the module is logged in for the first time.
+    /// Called once the module is logged in for the first time.
     begin: fn(&World),
 }
 
@@ -35,7 +35,7 @@ const NOTHING: Disturbance = Disturbance {
     begin: |_| {},
 };
 
-/// In an execution of a command; the first is that of its test form.
+/// A fault in an execution of a command. The first execution is that of its test form.
 fn once(command: &str, nth: u32, phase: Phase, effect: Effect) -> Fault {
     Fault {
         trigger: Trigger::Command {
@@ -47,7 +47,7 @@ fn once(command: &str, nth: u32, phase: Phase, effect: Effect) -> Fault {
     }
 }
 
-/// A line each so many milliseconds, for a minute.
+/// A line every so many milliseconds, for a minute.
 fn lines(texts: &[&str], every: u64) -> Vec<Fault> {
     let times = (every..60_000).step_by(usize::try_from(every).unwrap());
     let line = |(turn, at): (usize, u64)| Fault {
@@ -162,7 +162,7 @@ const DISTURBANCES: [Disturbance; 12] = [
     },
 ];
 
-/// The pauses after two refused logins are at most two minutes, and a boot with all that follows less than one.
+/// The pauses after two refused logins are at most two minutes, and a boot with everything after it less than one.
 const IN_TIME: Duration = Duration::from_secs(1800);
 
 fn id(name: &str) -> TransferId {
@@ -268,7 +268,7 @@ async fn try_pairs(family: Family) {
     let mut pairs = 0;
     for (at, one) in DISTURBANCES.iter().enumerate() {
         for other in DISTURBANCES[at + 1..].iter().chain([&NOTHING]) {
-            // In memory where there is a place for that: each pair has a store of its own.
+            // In memory, where the system has a directory for that: each pair has a store of its own.
             let scratch = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
             try_pair(family, [one, other], scratch.unwrap().path()).await;
             pairs += 1;
@@ -287,9 +287,9 @@ async fn every_pair_of_disturbances_of_an_a7670_leaves_transfers_whole() {
     try_pairs(Family::A7670).await;
 }
 
-/// As clients are told of errors.
-pub(crate) fn told(error: &Error) -> cellftp::transfers::Told {
-    cellftp::transfers::Told {
+/// Errors as clients receive them.
+pub(crate) fn told(error: &Error) -> cellftp::transfers::ToldError {
+    cellftp::transfers::ToldError {
         reason: format!("{:?}", error.cause),
         message: error.to_string(),
         metadata: BTreeMap::new(),

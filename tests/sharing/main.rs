@@ -1,5 +1,5 @@
-//! Many clients of one broker, over the real owner of the port and the emulated module, in
-//! virtual time: everybody gets their own, and who leaves leaves the port clean.
+//! Many clients of one broker, over the real owner of the port and the emulated module, in virtual
+//! time: each gets its own results, and a client that leaves leaves the port clean.
 
 #![expect(
     clippy::unwrap_used,

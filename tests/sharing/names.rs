@@ -8,8 +8,8 @@ use cellftp::modem::clock;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A sends 100 kB and goes silent; B writes the same name and is told that it is there; half a minute
-/// later A has failed.
+/// A sends 100 kB and goes silent. B writes the same name and is told that it is there. Half a minute
+/// later A fails.
 #[tokio::test(start_paused = true)]
 async fn a_silent_upload_does_not_delete_what_another_has_written_since() {
     for family in [Family::Sim7600, Family::A7670] {

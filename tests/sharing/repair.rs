@@ -74,7 +74,7 @@ async fn a_download_survives_and_those_who_watch_are_told_why_it_took_so_long() 
     }
 }
 
-/// What `GetStatus` tells of waits while this runs, each with its longest time.
+/// The waits that `GetStatus` shows while this runs, each with its longest time.
 async fn waits<T>(broker: &Broker, work: impl Future<Output = T>) -> (T, Vec<(String, Duration)>) {
     let mut seen: Vec<(String, Duration)> = Vec::new();
     tokio::pin!(work);
@@ -126,7 +126,7 @@ async fn status_tells_that_a_module_starts_anew_and_is_not_registered() {
     world.store(one, "/f", content(1, 400_000));
     let (got, seen) = waits(broker, get(broker, "me", &at(one), "/f")).await;
     assert!(got.unwrap() == content(1, 400_000));
-    for told in ["the module is about to start anew", "not registered"] {
+    for told in ["the module is about to restart", "not registered"] {
         let is_told = seen.iter().any(|(why, _)| why.contains(told));
         assert!(is_told, "{seen:?} {:?}", broker.status().repairs);
     }
@@ -174,7 +174,7 @@ fn a_mend_that_falls_due_while_the_module_is_away_does_not_turn_in_a_circle() {
             let failed = broker.size(&hasty, &at(one), &path("/f")).await;
             assert!(matches!(failed.unwrap_err().cause, Cause::Expired));
             world.unplug();
-            // Whoever waits for a moment that has passed stops the clock.
+            // A wait for a past moment would stop the clock.
             sleep(300 * SECOND).await;
             let failed = broker.size(&caller("me"), &at(one), &path("/f")).await;
             assert!(matches!(failed.unwrap_err().cause, Cause::Modem(_)));

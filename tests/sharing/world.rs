@@ -16,11 +16,11 @@ use cellftp::broker::flow::put::PutHeader;
 use cellftp::broker::terms::{Caller, Error, Principal, PutResult, Target, Verify};
 use cellftp::broker::{Broker, Limits};
 use cellftp::modem::port::StreamConnector;
-use cellftp::modem::{Modem, Options, clock};
+use cellftp::modem::{Modem, ModemOptions, clock};
 use cellftp::transfers::{Settings, Storage, Transfers};
 use simcom_emulator::request::Failure;
 use simcom_emulator::uplink::memory::{Memory, Server as Uplink};
-use simcom_emulator::{Action, Effect, Emulator, Family, Fault, Knobs, Profile};
+use simcom_emulator::{Action, Effect, Emulator, Family, Fault, Knobs, Model};
 use simcom_talk::ftps::value::{Host, Offset, Password, RemotePath, Server, Username};
 
 pub(crate) const HOSTS: [&str; 2] = ["one.example", "two.example"];
@@ -37,7 +37,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(family: Family) -> Self {
-        // At this speed 100 kB take a second, so that there is a time in which to leave.
+        // At this speed 100 kB take a second, so there is time to leave in.
         let knobs = Knobs {
             baud: 921_600,
             ..Knobs::default()
@@ -45,7 +45,7 @@ impl World {
         Self::within(family, knobs, Limits::default(), [])
     }
 
-    /// A module that behaves so, and this going wrong.
+    /// A module with these knobs and these faults.
     pub(crate) fn with(
         family: Family,
         knobs: Knobs,
@@ -72,7 +72,7 @@ impl World {
             memory.insert(host, 21, server);
         }
         let net = Arc::new(Mutex::new(memory));
-        let mut emulator = Emulator::new(Profile::of(family), knobs);
+        let mut emulator = Emulator::new(Model::of(family), knobs);
         for fault in armed {
             emulator.arm(fault);
         }
@@ -91,7 +91,7 @@ impl World {
             ));
             Ok(host)
         });
-        let (modem, _) = Modem::spawn(connector, Options::default());
+        let (modem, _) = Modem::spawn(connector, ModemOptions::default());
         let profiles = HOSTS.map(|host| (host.to_owned(), server(host)));
         let servers = Servers::new(profiles, false);
         Self {
@@ -112,7 +112,8 @@ impl World {
         (self, transfers)
     }
 
-    /// The server refuses so many logins (530), as one that still counts sessions that were cut.
+    /// The server refuses this many logins (530), like one that still counts sessions that were
+    /// cut.
     pub(crate) fn refuse_logins(&self, host: &str, count: usize) {
         let refused = std::iter::repeat_n(Failure::Refused, count);
         self.change(host, |server| server.logins.extend(refused));
@@ -207,7 +208,7 @@ async fn serve(
     }
 }
 
-/// Lets the module go on until it waits or has something to say; `false` when it hangs up.
+/// Runs the module until it waits or has something to send. `false` when it hangs up.
 fn advance(
     emulator: &mut Emulator,
     net: &Mutex<Memory>,
@@ -257,7 +258,7 @@ pub(crate) fn path(text: &str) -> RemotePath {
     RemotePath::new(text).unwrap()
 }
 
-/// Bytes that look like the module's own words, different for each seed.
+/// Bytes that look like the module's own lines, different for each seed.
 pub(crate) fn content(seed: usize, len: usize) -> Vec<u8> {
     let words = format!("\r\nOK\r\n{seed}\r\n+CFTPSGET: 0\r\n> \x03\x1a\x00");
     words.bytes().cycle().take(len).collect()
@@ -305,7 +306,7 @@ pub(crate) async fn put(
     writing.finish(None).await
 }
 
-/// Bytes that never repeat, as most files': what the server has can be told from its end.
+/// Bytes that never repeat, as in most files: the end of the server's file shows what it has.
 pub(crate) fn lively(seed: usize, len: usize) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(seed as u64);
     let mut all = content(seed, len);

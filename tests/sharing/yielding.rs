@@ -1,4 +1,6 @@
-//! Transfers that make way in the midst, and those who wait for them.
+//! Transfers that yield in the middle, and those that wait for them.
+//!
+//! Above 400 lines because each test is one way in which a transfer comes to yield.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +10,7 @@ use super::world::lively;
 use super::*;
 use cellftp::broker::api::Heard;
 use cellftp::broker::flow::get::GetStage;
-use cellftp::broker::terms::{Caller, Cause, Limit, Priority, Why, Yields};
+use cellftp::broker::terms::{Caller, Cause, Limit, Priority, YieldReason, Yields};
 use cellftp::broker::watch::{OperationChange, What};
 use cellftp::broker::{Limits, limits, usage};
 use cellftp::modem::clock;
@@ -57,7 +59,7 @@ async fn get_as(world: &World, who: &Caller, name: &str) -> (Vec<u8>, u32) {
     }
 }
 
-/// Asks for a size as somebody else.
+/// Asks for a size as another client.
 async fn small(world: &World) -> u64 {
     let [one, _] = HOSTS;
     let size = world
@@ -67,7 +69,7 @@ async fn small(world: &World) -> u64 {
     size.unwrap()
 }
 
-/// Asks for a size every few seconds until `work` is done; answers how long each took.
+/// Asks for a size every few seconds until `work` is done. Returns how long each answer took.
 pub(crate) async fn meanwhile<T>(
     world: &World,
     work: impl Future<Output = T>,
@@ -288,7 +290,7 @@ async fn a_bulk_upload_makes_way_by_itself_and_a_normal_one_does_not() {
         let ((resumes, _), _) = meanwhile(&world, put_as(&world, &who, "/big", &whole)).await;
         assert_eq!(resumes, 0);
         assert!(world.file(one, "/big").unwrap() == whole);
-        let yielded = format!("yielded {:?}", Why::Urgent);
+        let yielded = format!("yielded {:?}", YieldReason::Urgent);
         assert_eq!(told.lock().unwrap().contains(&yielded), makes_way);
         watching.abort();
     }
@@ -304,7 +306,7 @@ async fn who_leaves_after_making_way_leaves_no_file() {
         let me = yields("me", Yields::Always);
         let mut writing = world.broker.put(&me, header(at(one), "/half")).unwrap();
         writing.push(Bytes::from(lively(2, 5000))).await.unwrap();
-        // It stands still on the link, makes way, and is not there any more when it could go on.
+        // It stands still on the link, yields, and has gone when it could go on.
         let asking = small(&world);
         sleep(SECOND).await;
         assert_eq!(asking.await, 10);

@@ -1,4 +1,4 @@
-//! An authority that a test makes for itself, and the certificates that it signs.
+//! An authority that a test creates, and the certificates that it signs.
 
 use std::path::{Path, PathBuf};
 
@@ -55,7 +55,7 @@ impl Authority {
         self.sign(client(name))
     }
 
-    /// The same, which was good until the year 2000.
+    /// The same, valid until the year 2000.
     pub(crate) fn expired_client(&self, name: &str) -> Signed {
         let mut params = client(name);
         params.not_before = date_time_ymd(1999, 1, 1);

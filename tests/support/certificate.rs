@@ -6,7 +6,7 @@ use rcgen::{CertificateParams, DnType, IsCa, KeyPair};
 
 /// A self-signed certificate, as PEM files.
 pub(crate) struct Certificate {
-    /// The certificate alone: what a client is to trust.
+    /// Only the certificate, which a client trusts.
     pub(crate) public: PathBuf,
     /// Key and certificate in one file, as every server here accepts it.
     pub(crate) with_key: PathBuf,
@@ -21,9 +21,9 @@ impl Certificate {
         let own = names.first().copied().unwrap_or_default();
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).expect("the names are well formed");
-        // Who signed is looked for by this name: two of one name are taken for one another.
+        // Clients look for the signer by this name: two with the same name are confused.
         params.distinguished_name.push(DnType::CommonName, own);
-        // OpenSSL's clients ask for basicConstraints in what they trust.
+        // OpenSSL's clients require basicConstraints in a trusted certificate.
         params.is_ca = IsCa::ExplicitNoCa;
         let key = KeyPair::generate().expect("an ECDSA key on P-256");
         let public = params

@@ -16,13 +16,13 @@ pub(crate) struct Disk {
 }
 
 impl Disk {
-    /// Mounts one of so many bytes at a directory.
+    /// Mounts a disk of this many bytes at a directory.
     ///
     /// # Panics
-    /// Where the system gives nobody a mount namespace.
+    /// The system gives no mount namespaces.
     pub(crate) fn mount(at: &Path, bytes: u64) -> Self {
         let mut command = Command::new("unshare");
-        // Whoever is not root is so among users of its own.
+        // A user that is not root becomes root in a user namespace of its own.
         command.arg(if privileged() { "-m" } else { "-rm" });
         let script = "mount -t tmpfs -o size=$1 tmpfs \"$2\" && exec sleep 86400";
         command.args(["sh", "-c", script, "disk", &bytes.to_string()]);
@@ -63,7 +63,7 @@ impl Disk {
         root.join(at).join(relative)
     }
 
-    /// Another program takes all the room there is.
+    /// Another program takes all free space.
     pub(crate) fn fill(&self) {
         let mut ballast = fs::File::create(self.path("ballast")).expect("the disk can be written");
         let error = loop {
@@ -74,12 +74,12 @@ impl Disk {
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     }
 
-    /// And gives it back.
+    /// That program gives it back.
     pub(crate) fn free(&self) {
         fs::remove_file(self.path("ballast")).expect("it was filled");
     }
 
-    /// Nothing can be written any more, or again. Nobody may have a file open to write.
+    /// The disk accepts no writes any more, or accepts them again. No file may be open for writing.
     pub(crate) fn read_only(&self, read_only: bool) {
         let how = if read_only {
             "remount,ro"

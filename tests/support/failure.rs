@@ -1,4 +1,4 @@
-//! A call that did not go well, as a client of another language sees it.
+//! A failed call, as a client in another language sees it.
 
 use std::collections::BTreeMap;
 
@@ -36,8 +36,8 @@ impl Failure {
         failure
     }
 
-    /// Fails the test unless a failed upload says that a file is left exactly where one is: only what
-    /// is shown to be the upload's own is deleted.
+    /// Fails the test unless a failed upload reports a remaining file exactly where there is one:
+    /// only a file that is proven to be the upload's own is deleted.
     #[track_caller]
     pub(crate) fn tells_what_is_left(&self, is_there: bool) {
         let told = self.metadata.get("left_behind").map(String::as_str);

@@ -1,4 +1,4 @@
-//! grpcurl, the Go client that knows the services by reflection alone.
+//! grpcurl, the Go client that knows the services only by reflection.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -23,12 +23,12 @@ pub(crate) enum Address {
     Tls(String, Tls),
 }
 
-/// By what the two sides of a connection with TLS prove who they are.
+/// What the two sides of a connection with TLS prove their identity with.
 #[derive(Clone)]
 pub(crate) struct Tls {
     /// The daemon's authority.
     pub(crate) ca: PathBuf,
-    /// The client's own certificate, where it shows one.
+    /// The client's own certificate, if it shows one.
     pub(crate) own: Option<Files>,
 }
 
@@ -62,14 +62,14 @@ impl Grpcurl {
         }
     }
 
-    /// The same: what came, and the failure at its end, if there is one.
+    /// The same. Returns the answers, and the failure at their end, if there is one.
     pub(crate) fn stream_of_whatever(
         &self,
         method: &str,
         requests: &[Value],
     ) -> (Vec<Value>, Option<Failure>) {
         let request: String = requests.iter().map(Value::to_string).collect();
-        // The deadline is the test's; every wait of the daemon is shorter.
+        // The deadline is the test's. Every wait of the daemon is shorter.
         let flags = [
             "-format-error",
             "-emit-defaults",
@@ -99,7 +99,7 @@ impl Grpcurl {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// What it says where it cannot even connect.
+    /// Its message where it cannot even connect.
     pub(crate) fn turned_away(&self) -> String {
         let output = self.run(&["-max-time", "20"], &["list"], "");
         assert!(!output.status.success(), "grpcurl came in");
@@ -131,7 +131,7 @@ impl Grpcurl {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut grpcurl = command.spawn().expect("grpcurl starts");
         let mut stdin = grpcurl.stdin.take().expect("it is piped");
-        // It may end before it has read all, and says why.
+        // It may end before it has read everything, and says why.
         std::thread::scope(|scope| {
             scope.spawn(move || drop(stdin.write_all(input.as_bytes())));
             grpcurl.wait_with_output().expect("grpcurl ends")

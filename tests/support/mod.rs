@@ -1,8 +1,8 @@
-//! What the end-to-end tests stand on: real FTP servers, the daemon and the emulator as
-//! processes, a tap on the line between them, and the gRPC clients of other languages.
+//! The base of the end-to-end tests: real FTP servers, the daemon and the emulator as processes, a
+//! tap on the line between them, and the gRPC clients of other languages.
 //!
-//! Everything here listens on loopback only, on free ports, in a scratch directory of its
-//! own, and ends with the value that owns it, also when a test panics or is killed.
+//! Everything here listens only on loopback, on free ports, in a scratch directory of its own. It
+//! ends with the value that owns it, also when a test panics or is killed.
 
 #[expect(dead_code, reason = "other tests use the rest")]
 pub(crate) mod authority;

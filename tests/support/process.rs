@@ -12,8 +12,8 @@ use super::wait;
 
 /// A running program in a process group of its own.
 ///
-/// Dropping it kills the whole group, and so does the death of the test process: a watcher
-/// in the group waits for the end of a pipe that only this process holds.
+/// Dropping it kills the whole group. So does the death of the test process: a watcher in the group
+/// waits for the end of a pipe that only this process holds.
 pub(crate) struct Process {
     name: String,
     child: Child,
@@ -95,7 +95,7 @@ impl Process {
         wait::until(&what, limit, || self.ended())
     }
 
-    /// Ends it as a power cut does, and waits until it is gone.
+    /// Ends it like a power cut, and waits until it has gone.
     pub(crate) fn kill(&mut self) {
         kill_process(self.pid(), Signal::KILL).expect("the child is not waited for yet");
         self.child.wait().expect("the child is ours");
@@ -130,8 +130,8 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // The group has a member as long as the watcher is not waited for, so its number
-        // belongs to nobody else.
+        // The group has a member as long as nobody waits for the watcher, so its number belongs to
+        // nobody else.
         let _ = kill_process_group(self.pid(), Signal::KILL);
         let _ = self.child.wait();
         let _ = self.watcher.wait();

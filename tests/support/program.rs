@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 use unftp_sbe_fs::Filesystem;
 
-/// A start takes nearly as long on no machine.
+/// More than a start takes on any machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running `cellftpd`, ended with this value.
@@ -28,7 +28,7 @@ pub(crate) struct Figures {
     /// Bytes resident in all, and the most of them at any time.
     pub(crate) resident: u64,
     pub(crate) peak: u64,
-    /// Open files; 0 where only root may know them, since the daemon keeps its memory to itself.
+    /// Open files. 0 where only root may know them, since the daemon protects its memory.
     pub(crate) descriptors: u64,
     /// Bytes of its log.
     pub(crate) log: u64,
@@ -37,8 +37,8 @@ pub(crate) struct Figures {
 }
 
 impl Program {
-    /// Starts one with this configuration of all but the module and the unix socket, which may open so
-    /// many files, and waits until its module is ready. It keeps its files in `scratch`.
+    /// Starts a daemon with this configuration (without the module and the unix socket) that may open
+    /// this many files, and waits until its module is ready. It keeps its files in `scratch`.
     pub(crate) async fn start(scratch: TempDir, descriptors: u64, config: &str) -> Self {
         let config = config.replacen(
             "[listen]\n",
@@ -81,7 +81,7 @@ impl Program {
         }
     }
 
-    /// In user and in system mode, in hundredths of a second (proc(5)).
+    /// Time in user and in system mode, by hundredths of a second (proc(5)).
     fn work(&self) -> Duration {
         let stat = std::fs::read_to_string(self.proc("stat")).unwrap();
         let (_, behind_name) = stat.rsplit_once(')').unwrap();
@@ -121,7 +121,7 @@ impl Drop for Program {
     }
 }
 
-/// What the unit puts into the environment: what is measured is the daemon as it is installed.
+/// The environment that the unit sets: the daemon is measured as it is installed.
 fn as_a_service() -> impl Iterator<Item = (&'static str, &'static str)> {
     let unit = include_str!("../../systemd/cellftpd.service");
     let set = unit
@@ -139,7 +139,7 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-/// An FTP server of these files, which takes anybody in. Answers its port.
+/// An FTP server of these files, which accepts any user. Returns its port.
 pub(crate) async fn ftp_server(root: PathBuf) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -103,7 +103,8 @@ fn lines(output: ChildStdout) -> Receiver<String> {
     receiver
 }
 
-/// The modules that grpcio-tools makes of the .proto files, made anew when they change.
+/// The modules that grpcio-tools makes from the .proto files. They are made again when these
+/// change.
 pub(crate) fn stubs() -> PathBuf {
     let protos = protos();
     let mut digest = Sha256::new();
@@ -131,7 +132,7 @@ pub(crate) fn stubs() -> PathBuf {
         .status()
         .expect("Python starts");
     assert!(status.success(), "grpc_tools.protoc: {status}");
-    // Another test may have been quicker, with the same outcome.
+    // Another test may have been faster, with the same result.
     if std::fs::rename(fresh.path(), &ready).is_ok() {
         let _ = fresh.keep();
     }

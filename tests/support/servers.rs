@@ -24,8 +24,8 @@ use super::certificate::Certificate;
 use super::process::Process;
 use super::{tools, wait};
 
-/// Whom servers started by root serve files as: `daemon`, 1 on every Debian. Not `nobody`,
-/// since vsftpd enters the home directory of its user, which `nobody` has none of.
+/// The user as which servers started by root serve files: `daemon`, 1 on every Debian. `nobody`
+/// does not work: vsftpd enters the home directory of its user, and `nobody` has none.
 const OWNER: (&str, u32) = ("daemon", 1);
 
 /// What a server answers to the next USER commands, in its scratch directory.
@@ -34,8 +34,8 @@ const REPLIES: &str = "replies";
 /// The log of a server, in its scratch directory.
 const LOG: &str = "server.log";
 
-/// The password of every account: what a command line or a log could trip over, within
-/// printable ASCII without a quote, which the module has no escape for.
+/// The password of every account: characters that a command line or a log could mishandle, within
+/// printable ASCII without a quotation mark, for which the module has no escape.
 const PASSWORD: &str = "Pa55-w0rd;x,y";
 
 /// `openssl passwd -5 -salt cellftpd 'Pa55-w0rd;x,y'`
@@ -59,29 +59,29 @@ pub(crate) enum Security {
     Implicit,
 }
 
-/// What a server does beyond serving. Not every kind can do everything: starting one that
+/// What a server does in addition to serving. Not every kind can do everything: starting one that
 /// cannot fails the test.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
     /// Refuses REST, or the transfer that follows it.
     pub(crate) refuse_rest: bool,
-    /// Closes each data connection after so many bytes.
+    /// Closes each data connection after this many bytes.
     pub(crate) cut_data_every: Option<u64>,
-    /// Has room for so many bytes in all.
+    /// Has room for this many bytes in all.
     pub(crate) space: Option<u64>,
-    /// Takes only data connections that resume the control connection's TLS session.
+    /// Accepts only data connections that resume the control connection's TLS session.
     pub(crate) require_session_reuse: bool,
-    /// Closes a control connection that idles so long; whole seconds.
+    /// Closes a control connection that was idle for this long, in whole seconds.
     pub(crate) idle_timeout: Option<Duration>,
-    /// Transfers so many bytes a second.
+    /// Transfers this many bytes a second.
     pub(crate) bytes_per_second: Option<u64>,
     /// Names this address in replies to PASV, like a server behind NAT.
     pub(crate) announced_address: Option<Ipv4Addr>,
     /// Shows a certificate for this name, which is not its own.
     pub(crate) false_name: Option<&'static str>,
-    /// Takes only clients that show the certificate that the server has made for them.
+    /// Accepts only clients that show the certificate that the server has made for them.
     pub(crate) asks_for_certificate: bool,
-    /// Odd ways of real servers, by the names that `pyftpdlib_server.py` gives them.
+    /// Odd behaviour of real servers, by the names in `pyftpdlib_server.py`.
     pub(crate) moods: Vec<&'static str>,
 }
 
@@ -94,21 +94,21 @@ pub(crate) struct Server {
     pub(crate) password: &'static str,
     /// Where its files are on disk.
     pub(crate) root: PathBuf,
-    /// What it must show to a client that asks.
+    /// The certificate that it must show to a client that asks.
     pub(crate) certificate: PathBuf,
     /// Whether the daemon's profile asks for that.
     pub(crate) verify: bool,
-    /// What the daemon's profile has the module show: the certificate and key for its clients,
-    /// in one file.
+    /// What the module shows, by the daemon's profile: the certificate and key for its clients, in
+    /// one file.
     pub(crate) client: Option<PathBuf>,
-    /// What it calls `root`: empty, or the path itself where it cannot change its root.
+    /// The server's name for `root`: empty, or the path itself where it cannot change its root.
     home: String,
     // Before `scratch`, so that it ends before its files go.
     process: Process,
     scratch: TempDir,
 }
 
-/// What a kind turns into a command line.
+/// The input from which a kind makes its command line.
 struct Plan<'a> {
     port: u16,
     security: Security,
@@ -118,7 +118,7 @@ struct Plan<'a> {
     /// To be served.
     root: &'a Path,
     certificate: &'a Certificate,
-    /// What clients may have to show.
+    /// The certificate that clients may have to show.
     client: &'a Certificate,
     /// Started by root, so that the server can change user and root directory.
     privileged: bool,
@@ -205,7 +205,7 @@ impl Server {
             client: &client,
             privileged: privileged(),
         };
-        // Another program may have taken the port meanwhile; the server then ends.
+        // Another program may have taken the port meanwhile. Then the server ends.
         let process = (0..5)
             .find_map(|_| {
                 plan.port = wait::free_port();
@@ -239,7 +239,7 @@ impl Server {
         self.root.join(relative)
     }
 
-    /// Puts a file on the server, past the server.
+    /// Puts a file into the server's directory, without the server.
     pub(crate) fn place(&self, relative: &str, content: &[u8]) {
         let path = self.local(relative);
         fs::write(&path, content).expect("the served directory is writable");
@@ -335,7 +335,7 @@ fn try_start(kind: ServerKind, plan: &Plan<'_>) -> Option<Process> {
             .is_ok_and(|line| line.starts_with("220"))
             .then_some(true)
     });
-    // A greeting can be another program's, on a port that this one could not bind.
+    // A greeting may come from another program, on a port that this server could not bind.
     if greets && process.ended().is_none() {
         return Some(process);
     }
@@ -381,7 +381,7 @@ fn tls_client(plan: &Plan<'_>) -> ClientConnection {
     ClientConnection::new(Arc::new(config), name).expect("the configuration is whole")
 }
 
-/// Fails where a kind is asked for what it cannot do.
+/// Fails where a kind cannot do what is asked.
 fn refuse(kind: ServerKind, asked: &[(bool, &str)]) {
     for (asked, what) in asked {
         assert!(!asked, "{kind:?} has no {what} here");

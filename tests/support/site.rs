@@ -57,7 +57,7 @@ impl Family {
 impl Module {
     /// Starts one; `link` then leads to its port.
     pub(crate) fn start(family: Family, link: &Path, options: &[&str]) -> Self {
-        // Of a module that was killed.
+        // A link of a module that was killed.
         if link.is_symlink() {
             std::fs::remove_file(link).expect("the scratch directory is writable");
         }
@@ -124,9 +124,9 @@ impl Site {
         Self::start_with(family, servers, &[], true, environment, None)
     }
 
-    /// The same as [`Site::start`], with content that goes in pieces: files are read through
-    /// the module's cache, where it has one, and written in blocks. The module is started with
-    /// these options of `cellftpd emulate`.
+    /// The same as [`Site::start`], with content in pieces: files are read through the module's
+    /// cache, where it has one, and written in blocks. The module is started with these options of
+    /// `cellftpd emulate`.
     pub(crate) fn start_in_pieces(
         family: Family,
         servers: &[(&str, &Server)],
@@ -139,7 +139,7 @@ impl Site {
         Self::start_with(family, servers, module, false, &pieces, None)
     }
 
-    /// The same as [`Site::start`], whose line moves 11,520 bytes a second; in pieces or not.
+    /// The same as [`Site::start`], with a line that moves 11,520 bytes a second; in pieces or not.
     pub(crate) fn start_slow(family: Family, servers: &[(&str, &Server)], pieces: bool) -> Self {
         let form = if pieces { "pull" } else { "push" };
         let form = [("CELLFTPD_TRANSFERS__DOWNLOAD", form)];
@@ -256,9 +256,9 @@ impl Site {
         self.tap.as_mut().expect("started with a tap")
     }
 
-    /// A module that loses power: it knows nothing any more, hears nothing for five seconds
-    /// (hardware takes ten and more), and then greets as modules at a fixed rate do. The
-    /// host's end of the line stays open.
+    /// The module loses power: it forgets everything, hears nothing for five seconds (hardware
+    /// takes ten and more), and then greets as modules at a fixed rate do. The host's end of the
+    /// line stays open.
     pub(crate) fn reboot_module(&mut self) {
         self.module = None;
         let link = module_path(self.scratch.path());
@@ -269,12 +269,12 @@ impl Site {
         }
     }
 
-    /// Kills the daemon as a power cut does. Nothing serves until [`Site::start_daemon`].
+    /// Kills the daemon like a power cut. Nothing serves until [`Site::start_daemon`].
     pub(crate) fn kill_daemon(&mut self) {
         self.daemon.kill();
     }
 
-    /// Starts the daemon anew, and waits until it listens.
+    /// Starts the daemon again, and waits until it listens.
     pub(crate) fn start_daemon(&mut self) {
         self.daemon = daemon(self.scratch.path(), &self.environment, self.disk.as_ref());
         self.await_listening();
@@ -295,7 +295,7 @@ impl Site {
         self.scratch.path().join(name)
     }
 
-    /// Asks the daemon to end, and tells whether it did so with exit code 0.
+    /// Asks the daemon to end. Returns whether it did so with exit code 0.
     pub(crate) fn stop(&mut self) -> bool {
         self.daemon.stop(Duration::from_secs(30)).success()
     }
@@ -305,7 +305,7 @@ impl Site {
         self.daemon.usage()
     }
 
-    /// What the daemon has logged.
+    /// The daemon's log.
     pub(crate) fn log(&self) -> String {
         self.daemon.log()
     }

@@ -1,5 +1,5 @@
-//! A serial line that a test holds in its hands: it records what passes, goes silent, is cut at a
-//! byte, and can be pulled out and plugged in again.
+//! A serial line under a test's control: it records what passes, goes silent, is cut at a byte, and
+//! can be pulled out and plugged in again.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -26,7 +26,7 @@ pub(crate) struct Tap {
     plugged: Option<Plugged>,
 }
 
-/// What has passed, and whether it passes.
+/// What has passed, and whether anything passes.
 #[derive(Default)]
 struct Heard {
     from_host: Mutex<Vec<u8>>,
@@ -36,13 +36,13 @@ struct Heard {
 
 /// Where the line is to be cut.
 struct Cut {
-    /// Begins what is counted.
+    /// Counting begins after this command.
     command: &'static [u8],
     /// What the host had sent before the command can come.
     sent: usize,
     /// Whether the command has passed.
     counts: bool,
-    /// Bytes that may still pass, both ways.
+    /// Bytes that may still pass, in both directions.
     left: usize,
 }
 
@@ -91,7 +91,7 @@ impl Tap {
         }
     }
 
-    /// Goes over to a module that was started anew, without the host's end being touched.
+    /// Changes to a module that was started again. The host's end stays as it is.
     pub(crate) fn follow(&mut self) {
         if let Some(Plugged {
             master,
@@ -105,13 +105,13 @@ impl Tap {
         }
     }
 
-    /// Swallows everything, both ways, or lets it pass again.
+    /// Swallows everything, in both directions, or lets it pass again.
     pub(crate) fn silence(&self, silent: bool) {
         self.heard.silent.store(silent, Ordering::SeqCst);
     }
 
-    /// From so many bytes after the next `command` of the host on nothing passes, in either direction,
-    /// until this is called again; with none, all passes.
+    /// From this many bytes after the next `command` of the host on, nothing passes in either
+    /// direction, until this is called again. `None`: everything passes.
     pub(crate) fn cut_after(&self, command: &'static str, bytes: Option<usize>) {
         let sent = self.heard.bytes().len();
         *self.heard.cut() = bytes.map(|left| Cut {
@@ -127,7 +127,8 @@ impl Tap {
         self.heard.cut().as_ref().is_some_and(Cut::is_made)
     }
 
-    /// Says something to the host in the module's place. Answers how much of it the line took at once.
+    /// Sends something to the host in the module's place. Returns how much of it the line took at
+    /// once.
     pub(crate) fn say(&self, bytes: &[u8]) -> usize {
         let master = self.plugged.as_ref().map(|plugged| &plugged.master);
         let said = master.map(|mut master| master.write(bytes));
@@ -216,7 +217,8 @@ impl Cut {
     }
 }
 
-/// Passes bytes on until an end is gone or the line is cut; what nobody takes is lost, as on a wire.
+/// Passes bytes on until an end has gone or the line is cut. Bytes that nobody takes are lost, as on a
+/// wire.
 async fn pass(mut from: pipe::Receiver, mut to: pipe::Sender, heard: Arc<Heard>, host: bool) {
     let mut buffer = [0; 4096];
     while let Ok(count @ 1..) = from.read(&mut buffer).await {
@@ -257,7 +259,7 @@ fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// tokio's pipes do for any descriptor that can be polled, without unsafe code.
+/// tokio's pipes work for any descriptor that can be polled, without unsafe code.
 fn receiver(file: &File) -> io::Result<pipe::Receiver> {
     pipe::Receiver::from_file_unchecked(file.try_clone()?)
 }

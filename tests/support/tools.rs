@@ -40,7 +40,7 @@ pub(crate) fn source(relative: &str) -> PathBuf {
 /// Python with the packages of the tests.
 pub(crate) fn python() -> Command {
     let mut command = Command::new(path("venv/bin/python"));
-    // Never what the user's own environment would add; -u: answers come at once.
+    // The user's own environment must not add anything. -u: answers come at once.
     command.args(["-I", "-u"]);
     command
 }
@@ -50,8 +50,8 @@ pub(crate) fn unpacked(relative: &str) -> Command {
     let root = path("servers");
     let mut command = Command::new("prlimit");
     command.env("LD_LIBRARY_PATH", libraries(&root));
-    // A daemon of the old school closes every descriptor it could have inherited, and
-    // where the limit is a million, that takes seconds.
+    // A classic daemon closes every descriptor that it could have inherited. Where the limit is a
+    // million, that takes seconds.
     command
         .arg("--nofile=256")
         .arg(path("servers").join(relative));

@@ -1,4 +1,4 @@
-//! Waiting for other programs, never without an end.
+//! Waits for other programs, always with an end.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 /// How long a program may take to start on a machine with two busy cores.
 pub(crate) const START: Duration = Duration::from_secs(60);
 
-/// Asks until there is an answer, every 10 ms: for what no event tells a test, such as a file of another program or
-/// its port.
+/// Asks every 10 ms until there is an answer. It is for things that no event tells a test, such as a file of
+/// another program or its port.
 ///
 /// # Panics
-/// When `limit` has passed; `what` says what never came.
+/// `limit` has passed. `what` says what never came.
 pub(crate) fn until<T>(what: &str, limit: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
     let begin = Instant::now();
     loop {

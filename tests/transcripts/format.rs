@@ -1,5 +1,5 @@
-//! The format of a transcript: who said which bytes, and what it takes to say them again.
-//! `README.md` beside this file is its description.
+//! The format of a transcript: who sent which bytes, and what is needed to replay them. `README.md`
+//! beside this file describes it.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -19,7 +19,7 @@ pub(crate) struct Transcript {
     pub(crate) given: Given,
     /// Levels at which it cannot be replayed, with the reason.
     pub(crate) without: BTreeMap<Level, String>,
-    /// Our host reads through the cache and writes in blocks.
+    /// The host reads through the cache and writes in blocks.
     pub(crate) pieces: bool,
     pub(crate) knobs: Knobs,
     pub(crate) faults: Vec<Fault>,
@@ -36,7 +36,7 @@ pub(crate) struct Server {
     pub(crate) ascii: bool,
     pub(crate) files: Vec<(Vec<u8>, Vec<u8>)>,
     pub(crate) folders: Vec<Vec<u8>>,
-    /// What the server says to LIST, where that matters.
+    /// The server's answer to LIST, where that matters.
     pub(crate) listing: Vec<u8>,
     /// What it must hold afterwards.
     pub(crate) after: Vec<(Vec<u8>, Vec<u8>)>,
@@ -45,7 +45,7 @@ pub(crate) struct Server {
 /// Where the module stands before the first line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Given {
-    /// Stopped, and the host does not know it.
+    /// Stopped, and the host does not know that.
     Unknown,
     Stopped,
     Started,
@@ -92,7 +92,7 @@ pub(crate) enum Form {
     Line,
     Raw,
     Content,
-    /// Content that the host has already, sent again where a transfer goes on.
+    /// Content that the host already has, sent again where a transfer goes on.
     Again,
     Prompt,
 }
@@ -100,11 +100,11 @@ pub(crate) enum Form {
 /// Which conversation a line belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Whose {
-    /// The source has it, and our host says it so.
+    /// The source has it, and this host sends it so.
     Both,
-    /// Our host says it besides (`+`).
+    /// This host sends it in addition (`+`).
     Ours,
-    /// The source has it, our host would not say it so (`-`).
+    /// The source has it, and this host would not send it so (`-`).
     Theirs,
 }
 
@@ -120,7 +120,7 @@ impl Transcript {
         Ok(transcript)
     }
 
-    /// What was said, without the lines that belong to the other conversation.
+    /// What was sent, without the lines that belong to the other conversation.
     pub(crate) fn said(&self, not: Whose) -> impl Iterator<Item = &Said> {
         self.items.iter().filter_map(move |item| match item {
             Item::Said(said) if said.whose != not => Some(said),
@@ -154,7 +154,7 @@ pub(crate) fn parse<T: FromStr>(text: Option<&str>) -> Result<T, String> {
         .map_err(|_| format!("`{text}` is no such value"))
 }
 
-/// Every `DATA,n` is followed by n bytes of content.
+/// n bytes of content must follow every `DATA,n`.
 fn check_counts(transcript: &Transcript) -> Result<(), String> {
     for not in [Whose::Ours, Whose::Theirs] {
         let mut due = 0usize;
@@ -182,7 +182,7 @@ fn check_counts(transcript: &Transcript) -> Result<(), String> {
     Ok(())
 }
 
-/// A level that is said to be possible has something to compare.
+/// A level that is not excluded must have something to compare.
 fn check_levels(transcript: &Transcript) -> Result<(), String> {
     let does = transcript
         .items

@@ -1,4 +1,4 @@
-//! The lowest level: the framer cuts what the module says where the transcript does.
+//! The lowest level: the framer cuts what the module sends where the transcript does.
 
 use crate::cut::Cut;
 use crate::format::{By, Form, Said, Transcript, Whose};

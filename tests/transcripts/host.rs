@@ -1,4 +1,4 @@
-//! The host's level: our dialogue says what the transcript's host says, and comes to the outcome
+//! The host's level: the dialogue sends what the transcript's host sends, and reaches the outcome
 //! that the transcript names.
 
 use std::collections::VecDeque;
@@ -101,7 +101,7 @@ impl<'a> Replay<'a> {
         Ok(replay)
     }
 
-    /// Brings the dialogue to a standing, with a module that says yes to everything.
+    /// Brings the dialogue to a standing, with a module that accepts everything.
     fn stand(&mut self, standing: Standing) -> Result<(), String> {
         let task = Task::Stand;
         let begun = self.dialogue.begin(Operation { standing, task });
@@ -158,7 +158,7 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    /// Compares what was written with the line in front. Whether that brought it to its end.
+    /// Compares what was written with the line in front. Returns whether the line is over.
     fn compare(&mut self) -> Result<bool, String> {
         let Some(Item::Said(said)) = self.items.front() else {
             return Ok(false);
@@ -168,7 +168,8 @@ impl<'a> Replay<'a> {
             if self.written.is_empty() {
                 return Ok(false);
             }
-            // The blank of a prompt and the last line end may come after what they belong to.
+            // The blank of a prompt and the last line end may come after the line that they belong
+            // to.
             if self.done > 0 && rest.trim_ascii().is_empty() {
                 self.deliver();
                 return Ok(true);
@@ -368,7 +369,7 @@ fn setup(transcript: &Transcript) -> Setup {
     }
 }
 
-/// The answer of a module that is in order.
+/// The answer of a module without faults.
 fn agree(bytes: &[u8], transcript: &Transcript) -> String {
     let line = String::from_utf8_lossy(bytes);
     let line = line.trim_end_matches('\r');
@@ -383,7 +384,7 @@ fn agree(bytes: &[u8], transcript: &Transcript) -> String {
         },
         ("AT+CMEE?", _) => "+CMEE: 2\r\n\r\nOK".into(),
         ("AT+CPIN?", _) => "+CPIN: READY\r\n\r\nOK".into(),
-        // Not every platform of the A76xx has MODE, and SIM7600 has neither.
+        // Not every platform of the A76xx has MODE, and the SIM7600 has neither.
         ("AT+CFTPSMODE=?", _) => "ERROR".into(),
         ("AT+CFTPSSLCFG=?", _) if transcript.family == Family::Sim7600 => "ERROR".into(),
         (line, _) if line.ends_with("=?") => "OK".into(),

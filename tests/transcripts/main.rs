@@ -1,5 +1,5 @@
-//! Conversations with real modules, as documents and logs have them, replayed against both sides
-//! of the wire. `README.md` in this folder describes the files and how to add one.
+//! Conversations with real modules, from documents and logs, replayed against both sides of the
+//! wire. `README.md` in this folder describes the files and how to add one.
 
 #![expect(
     clippy::print_stdout,
@@ -99,9 +99,9 @@ fn a_transcript_that_is_wrong_is_found_at_every_level() {
     };
     assert_eq!(replayed(RIGHT), [true, true, true]);
     for (from, to, want) in [
-        // Another word of the host: our host does not say it, and the module does not know it.
+        // Another word of the host: this host does not send it, and the module does not know it.
         ("> AT+CFTPSGET", "> AT+CFTPSGOT", [true, false, false]),
-        // Another word of the module: our host waits in vain, the emulator does not say it.
+        // Another word of the module: this host waits in vain, and the emulator does not send it.
         ("< +CFTPSGET: 0", "< +CFTPSGUT: 0", [true, false, false]),
         // Other content on the server.
         ("@file /f \\{30}a", "@file /f \\{30}b", [true, true, false]),
@@ -111,7 +111,7 @@ fn a_transcript_that_is_wrong_is_found_at_every_level() {
             "@gives content 31",
             [true, false, true],
         ),
-        // A line that is none.
+        // A line in no known form.
         ("<| \\{30}a", "<~ \\r\\r\\r\\r", [true, false, false]),
     ] {
         let wrong = RIGHT.replace(from, to);

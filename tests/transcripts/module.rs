@@ -1,4 +1,4 @@
-//! The module's level: the emulator says what the transcript's module says.
+//! The module's level: the emulator sends what the transcript's module sends.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use crate::cut::Cut;
 use crate::format::{By, Given, HOST, Item, Transcript, Whose};
 use simcom_emulator::request::{Answer, Ask, Event, Request, Security};
 use simcom_emulator::uplink::memory::{Memory, Server};
-use simcom_emulator::{Action, Effect, Emulator, Profile};
+use simcom_emulator::{Action, Effect, Emulator, Model};
 
-/// How long the module may take to say something more.
+/// How long the module may take to send something more.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Replays what the host says to an emulated module.
@@ -67,7 +67,7 @@ impl<'a> Module<'a> {
         server.files.extend(settings.files.iter().cloned());
         server.directories.extend(settings.folders.iter().cloned());
         network.insert(HOST, settings.port, server);
-        let emulator = Emulator::new(Profile::of(transcript.family), transcript.knobs.clone());
+        let emulator = Emulator::new(Model::of(transcript.family), transcript.knobs.clone());
         let mut module = Self {
             transcript,
             cut: Cut::Lines,
@@ -145,7 +145,7 @@ impl<'a> Module<'a> {
         Ok(())
     }
 
-    /// Nothing was said beyond the transcript.
+    /// The module sent nothing beyond the transcript.
     fn heard_all(&mut self, number: usize) -> Result<(), String> {
         self.settle();
         if self.said.is_empty() {
@@ -155,7 +155,7 @@ impl<'a> Module<'a> {
         Err(format!("line {number}: before it, {more:?} besides"))
     }
 
-    /// Goes on to the next thing that the module does by itself, if it does until then.
+    /// Goes on to the next event of the module, if there is one until then.
     fn pass_time(&mut self, until: Duration) -> bool {
         let Some(at) = self.emulator.deadline().filter(|at| *at <= until) else {
             return false;
@@ -193,7 +193,7 @@ impl<'a> Module<'a> {
                 return Some(Event::Answer { id, answer });
             }
             (Ask::Read { max }, Some(_)) => {
-                // The server's own listing is read to its end, so that the transfer is over.
+                // The server's own listing is read to its end, so that the transfer ends.
                 let (max, ask) = (*max, |max| Request {
                     id,
                     ask: Ask::Read { max },

@@ -6,7 +6,7 @@ use crate::format::{By, Form, Given, HOST, Item, Level, Said, Server, Transcript
 use simcom_emulator::request::Security;
 use simcom_emulator::{Effect, Family, Fault, Phase, Trigger};
 
-/// Reads a transcript, without asking whether it makes sense.
+/// Reads a transcript, without checking whether it makes sense.
 ///
 /// # Errors
 /// Names the line and what is wrong with it.
@@ -242,7 +242,7 @@ fn set_server(server: &mut Server, text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Nobody's server, user or password is to be committed.
+/// No server, user or password of a real person may be committed.
 fn check_login(bytes: &[u8]) -> Result<(), String> {
     let line = String::from_utf8_lossy(bytes);
     let Some((_, values)) = line.split_once("CFTPSLOGIN=\"") else {

@@ -1,4 +1,4 @@
-//! What clients do with the daemon, and what they remember of it.
+//! What clients do with the daemon, and what they remember.
 
 mod lasting;
 mod passing;
@@ -23,16 +23,16 @@ pub(crate) use lasting::{keeping, settle};
 use simcom_talk::dialogue::failure::Finding;
 use simcom_talk::ftps::value::RemotePath;
 
-/// How late after its deadline a call may end: what is on the link is broken off, which takes an
-/// abort, or the end of a block and a delete, and a module that may be silent until somebody has
-/// cut its power, 200 s later, and that may have to be mended then.
+/// How late after its deadline a call may end. Its work on the link is broken off, which takes an
+/// abort, or the end of a block and a deletion. The module may be silent until somebody has cut its
+/// power, 200 s later, and may then need repair.
 const LATE: Duration = Duration::from_secs(200 + 180);
 
 /// How long a call without a deadline may take: some hundred others before it, each with a module
 /// that is repaired meanwhile.
 const LONGEST: Duration = Duration::from_secs(4 * 3600);
 
-/// What a client remembers over the ends of daemons.
+/// What a client remembers across the ends of daemons.
 #[derive(Debug, Default)]
 pub(crate) struct Mine {
     transfers: Vec<Lasting>,
@@ -41,7 +41,7 @@ pub(crate) struct Mine {
 }
 
 impl Mine {
-    /// It wants one thing more than it wanted.
+    /// It wants one thing more than before.
     pub(crate) fn goes_on(&mut self) {
         self.done = self.done.saturating_sub(1);
     }
@@ -65,7 +65,7 @@ struct Client<'a> {
     random: fastrand::Rng,
 }
 
-/// Does what a client does, until it has done all that it wanted.
+/// Does what a client does, until it has done everything that it wanted.
 pub(crate) async fn live(world: &Arc<World>, transfers: &Transfers, index: usize, life: usize) {
     let name = client_name(index);
     let mut client = Client {
@@ -110,7 +110,7 @@ impl Client<'_> {
         }
     }
 
-    /// A file: mostly one that others use as well.
+    /// A file, mostly one that others use as well.
     fn file(&mut self) -> At {
         let host = self.random.usize(..2);
         let path = if self.random.u8(..4) == 0 {
@@ -121,8 +121,8 @@ impl Client<'_> {
         (host, path)
     }
 
-    /// Sizes that look like error codes, one that many files have, ends of blocks, and more than fits
-    /// in one.
+    /// Sizes that look like error codes, one that many files have, sizes at the ends of blocks, and
+    /// sizes of more than one block.
     fn len(&mut self) -> usize {
         match self.random.u8(..10) {
             0 => self.random.usize(..18),
@@ -149,7 +149,7 @@ impl Client<'_> {
         some.then(|| Duration::from_secs(self.random.u64(1..600)))
     }
 
-    /// One call, which has to end in time.
+    /// One call, which must end in time.
     async fn call<T>(
         &self,
         what: &str,
@@ -174,7 +174,7 @@ impl Client<'_> {
             .note(&format!("{}: {what}: {error}{chain}", self.name));
     }
 
-    /// What an error says of a file has to be so.
+    /// What an error says about a file must be true.
     fn believe(&self, at: &At, since: Duration, error: &Error) {
         let told = match error.failure().and_then(|failure| failure.finding) {
             Some(Finding::NameAbsent) => Told::Absent,

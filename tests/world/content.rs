@@ -1,4 +1,4 @@
-//! Content that says whose it is, at every place of it.
+//! Content that names its writer at every place.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ const LINE: usize = 24;
 /// Bytes of a mark: `~`, six digits, `.`, five digits, `~`.
 const MARK: usize = 14;
 
-/// Bytes that are hard to carry: controls, and the words of a module.
+/// Bytes that are hard to carry: control characters, and words of a module.
 const HARD: [&[u8]; 6] = [
     b"\r\nOK\r\n.ab",
     b"\x03\x1a\x00>\r\n\xff\xfe+C",
@@ -33,7 +33,7 @@ pub(crate) fn content(writer: u32, len: usize) -> Arc<[u8]> {
     all.into()
 }
 
-/// The writers whose marks are whole in there.
+/// The writers whose marks are whole in these bytes.
 pub(crate) fn marks(bytes: &[u8]) -> BTreeSet<u32> {
     let mut found = BTreeSet::new();
     for window in bytes.windows(MARK) {
@@ -45,7 +45,8 @@ pub(crate) fn marks(bytes: &[u8]) -> BTreeSet<u32> {
     found
 }
 
-/// Enough of a beginning to tell it from others'.
+/// Whether the first bytes, at most as many as a mark has, are those of `content`. That is enough to
+/// tell it from other content.
 pub(crate) fn begins_alike(bytes: &[u8], content: &[u8]) -> bool {
     let len = bytes.len().min(content.len()).min(MARK);
     bytes[..len] == content[..len]

@@ -1,4 +1,4 @@
-//! A disk that keeps what was synchronised. A power cut takes, tears or keeps the rest by chance.
+//! A disk that keeps what was synchronised. A power cut takes, tears or keeps the rest at random.
 //!
 //! Above 400 lines because files, names and what is synchronised of them are one state.
 
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use cellftp::broker::disk::{Anchor, Disk, DiskFile, Identity};
+use cellftp::broker::disk::{Anchor, Disk, DiskFile, FileIdentity};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 use uuid::Uuid;
@@ -25,7 +25,7 @@ const ROOMY: u64 = 1 << 30;
 pub(crate) struct Mood {
     pub(crate) full: bool,
     pub(crate) read_only: bool,
-    /// One operation in so many fails with EIO; 0: none.
+    /// One operation in this many fails with EIO. 0: none.
     pub(crate) fails_one_in: u32,
     /// What an operation takes at most.
     pub(crate) slow: Duration,
@@ -84,7 +84,7 @@ impl Write {
         }
     }
 
-    /// What of it came to the disk, by chance.
+    /// The part of it that reached the disk, at random.
     fn torn(self, random: &mut fastrand::Rng) -> Option<Self> {
         match (random.u8(..3), self) {
             (0, _) => None,
@@ -122,7 +122,7 @@ impl SimDisk {
         self.lock().mood = mood;
     }
 
-    /// The power is cut after so many more changes.
+    /// The power is cut after this many more changes.
     pub(crate) fn cut_after(&self, changes: Option<u64>) {
         self.lock().cut_after = changes;
     }
@@ -146,8 +146,8 @@ impl SimDisk {
         self.lock().dead = true;
     }
 
-    /// The power comes back; `lost`: it was away, and what was not synchronised may be lost. A
-    /// daemon that was killed alone loses nothing.
+    /// The power comes back. `lost`: it was away, and what was not synchronised may be lost. A
+    /// daemon that was only killed loses nothing.
     pub(crate) fn restart(&self, lost: bool) {
         let inner = &mut *self.lock();
         inner.life += 1;
@@ -181,7 +181,7 @@ impl SimDisk {
         self.inner.lock().unwrap()
     }
 
-    /// An operation of this life, which may fail; `changes` those that write.
+    /// An operation of this life, which may fail. `changes`: it writes.
     fn enter(&self, life: Option<u64>, changes: bool) -> io::Result<MutexGuard<'_, Inner>> {
         let mut inner = self.lock();
         if inner.dead || life.is_some_and(|life| life != inner.life) {
@@ -191,7 +191,7 @@ impl SimDisk {
             if *left == 0 {
                 inner.dead = true;
                 self.cut.notify_one();
-                // Whether the last operation came through is chance.
+                // Whether the last operation was done is random.
                 if inner.random.bool() {
                     return Ok(inner);
                 }
@@ -228,7 +228,7 @@ impl Inner {
     }
 }
 
-/// The disk as one life of the daemon has it.
+/// The disk as one life of the daemon sees it.
 #[derive(Debug, Clone)]
 pub(crate) struct Mounted(pub(crate) Arc<SimDisk>);
 
@@ -324,7 +324,7 @@ impl Disk for Mounted {
         &self,
         path: &Path,
         new: bool,
-    ) -> io::Result<(Box<dyn redb::StorageBackend>, Identity)> {
+    ) -> io::Result<(Box<dyn redb::StorageBackend>, FileIdentity)> {
         let mut inner = self.0.enter(None, new)?;
         if new && !inner.names.contains_key(path) {
             inner.make(path);
@@ -345,7 +345,7 @@ impl Disk for Mounted {
         Ok((Box::new(file), of_inode(number)))
     }
 
-    fn identity(&self, path: &Path) -> io::Result<Identity> {
+    fn identity(&self, path: &Path) -> io::Result<FileIdentity> {
         let mut inner = self.0.enter(None, false)?;
         let mut directories = inner.directories.iter();
         if let Some(number) = directories.position(|there| there == path) {
@@ -373,7 +373,7 @@ impl Disk for Mounted {
             let most = inner.mood.slow.as_micros() as u64;
             Duration::from_micros(inner.random.u64(..=most))
         };
-        // A task of its own: the work is done although nobody waits for it any more.
+        // A task of its own: the work is done even if nobody waits for it any more.
         let task = tokio::spawn(async move {
             if !delay.is_zero() {
                 sleep(delay).await;
@@ -384,8 +384,8 @@ impl Disk for Mounted {
     }
 }
 
-const fn of_inode(inode: u64) -> Identity {
-    Identity { device: 0, inode }
+const fn of_inode(inode: u64) -> FileIdentity {
+    FileIdentity { device: 0, inode }
 }
 
 #[derive(Debug)]
@@ -393,7 +393,7 @@ struct SimFile {
     disk: Arc<SimDisk>,
     inode: u64,
     life: u64,
-    /// Nobody else opens it as a database.
+    /// No other opener may use it as a database.
     locks: bool,
 }
 

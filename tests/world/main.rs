@@ -1,11 +1,11 @@
-//! The whole daemon in one thread and in virtual time, with everything that can go wrong around
-//! it, from one seed; and an oracle that never looks inside and holds what was promised.
+//! The whole daemon in one thread and in virtual time, with everything that can go wrong around it, from
+//! one seed. An oracle, which never looks inside the daemon, checks what it promised.
 //!
-//! `WORLD_SEED=123 cargo test --test world replay -- --nocapture` runs one seed again and prints
-//! its trace; `WORLD_SEEDS=1..1000 cargo test --test world every -- --nocapture` runs many.
-//! `WORLD_ONLY` names the actors that are there (clients, and kinds of trouble), `WORLD_RULE` a part
-//! of the one rule that is looked for; with `WORLD_GOES_ON` a world goes on after a rule was broken, and
-//! tells of the first break of each.
+//! `WORLD_SEED=123 cargo test --test world replay -- --nocapture` runs one seed again and prints its
+//! trace; `WORLD_SEEDS=1..1000 cargo test --test world every -- --nocapture` runs many. `WORLD_ONLY`
+//! names the actors that take part (clients, and kinds of trouble), and `WORLD_RULE` a part of the name
+//! of the one rule that is checked. With `WORLD_GOES_ON` a world goes on after a rule was broken, and
+//! reports the first break of each rule.
 
 #![expect(
     clippy::unwrap_used,
@@ -36,11 +36,10 @@ use std::{env, process, thread};
 use plan::{Plan, Seed};
 use world::{Outcome, run};
 
-/// Seeds that every run of the tests looks at.
+/// Seeds that every run of the tests covers.
 const SEEDS: std::ops::Range<u64> = 1..200;
 
-/// No world takes so long, on a machine that does much else as well: one took 0.1 to 3 s where this was
-/// written.
+/// No world takes this long, even on a busy machine: one took 0.1 to 3 s where this was written.
 const LONGEST: Duration = Duration::from_secs(900);
 
 #[test]
@@ -58,7 +57,7 @@ fn every_promise_holds_in_every_world() {
         for _ in 0..threads {
             let ended = ended.clone();
             scope.spawn(|| {
-                // Dropped with the thread, so that whoever watches ends with the last one.
+                // Dropped with the thread, so that the watcher ends with the last one.
                 let ended = ended;
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
@@ -101,8 +100,8 @@ fn every_promise_holds_in_every_world() {
     }
 }
 
-/// Tells which world does not end: its time stands still, since something waits for a moment that has
-/// passed and does nothing then.
+/// Reports which world does not end: its time stands still, since something waits for a past moment and
+/// then does nothing.
 fn watch(ends: &mpsc::Receiver<()>, under_way: &Mutex<BTreeSet<u64>>) {
     loop {
         match ends.recv_timeout(LONGEST) {
@@ -132,7 +131,7 @@ fn the_same_seed_is_the_same_world() {
     }
 }
 
-/// Runs one seed again, as a failure tells to, and prints what happens.
+/// Runs one seed again, as a failure says, and prints what happens.
 #[test]
 fn replay() {
     let Some(number) = env::var("WORLD_SEED")
@@ -167,7 +166,7 @@ fn seeds() -> Option<std::ops::Range<u64>> {
     Some(number(from)..number(to))
 }
 
-/// The same seed with as little as still breaks the same rule.
+/// The same seed with as few actors as still break the same rule.
 fn shrunk(seed: Seed, rule: &str) -> Seed {
     let breaks = |seed: &Seed| {
         let broken = run(seed.clone()).broken;

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use crate::net::Net;
 use crate::world::World;
 use simcom_emulator::request::Event;
-use simcom_emulator::{Action, Effect, Emulator, Fault, Knobs, Phase, Profile, Trigger};
+use simcom_emulator::{Action, Effect, Emulator, Fault, Knobs, Model, Phase, Trigger};
 
 /// Bytes that pass the line at once: 5 ms at 921600 baud.
 const BURST: usize = 460;
@@ -27,11 +27,11 @@ pub(crate) struct Module {
     puts: u32,
     /// The last bytes of the host.
     heard: Vec<u8>,
-    /// So many bytes at the end of the next upload are lost on the line, with the mark that ends it.
+    /// This many bytes at the end of the next upload are lost on the line, with its end mark.
     pub(crate) loses_end: Option<usize>,
 }
 
-/// What ends an upload, and what says of the next byte that it is content (SIMCom manual L1215).
+/// `END` ends an upload. `ETX` before a byte says that the byte is content (SIMCom manual L1215).
 const END: u8 = 0x1A;
 const ETX: u8 = 0x03;
 
@@ -39,7 +39,7 @@ const ETX: u8 = 0x03;
 const PUT: &[u8] = b"AT+CFTPSPUT=";
 
 impl Module {
-    pub(crate) fn new(profile: Profile, knobs: Knobs, net: Net) -> Self {
+    pub(crate) fn new(profile: Model, knobs: Knobs, net: Net) -> Self {
         Self {
             emulator: Emulator::new(profile, knobs),
             net,
@@ -64,7 +64,7 @@ impl Module {
         self.emulator.is_hung()
     }
 
-    /// Something happens in one of the next uploads.
+    /// A fault strikes one of the next uploads.
     pub(crate) fn spoil_put(&mut self, ahead: u32, phase: Phase, effect: Effect) {
         let trigger = Trigger::Command {
             command: "+CFTPSPUT".into(),
@@ -87,7 +87,7 @@ impl Module {
         self.emulator.handle_bytes(now, &bytes[..arrives]);
     }
 
-    /// From now on the servers are well.
+    /// From now on the servers have no trouble.
     pub(crate) fn heal(&mut self) {
         self.net.heal();
     }
@@ -101,7 +101,7 @@ impl Module {
             .min()
     }
 
-    /// Goes on until it waits or has something to say; `false` when it hangs up.
+    /// Goes on until it waits or has something to send. `false` when it hangs up.
     fn advance(&mut self, world: &World, now: Duration, outgoing: &mut Bytes) -> bool {
         self.emulator.handle_deadline(now);
         while self.answers.front().is_some_and(|(due, _)| *due <= now) {
@@ -129,7 +129,7 @@ impl Module {
             Some((due, event)) if due <= now && self.answers.is_empty() => {
                 self.emulator.handle_uplink(now, event);
             }
-            // In the order in which they were asked for.
+            // In the order of the requests.
             Some((due, event)) => {
                 let last = self.answers.back().map_or(due, |(last, _)| *last);
                 self.answers.push_back((due.max(last), event));
@@ -139,8 +139,8 @@ impl Module {
     }
 }
 
-/// Whether there is content, of more than so many bytes, with the mark that ends it. Where a mark is
-/// content, a byte stands before it that says so.
+/// Whether there is content of more than this many bytes, with its end mark. A mark that is content
+/// has an escape before it.
 fn ends_content(bytes: &[u8], lost: usize) -> bool {
     bytes.len() > lost && matches!(bytes, [.., before, END] if *before != ETX && *before != END)
 }
@@ -203,8 +203,8 @@ async fn pump(world: Arc<World>, port: DuplexStream) {
     }
 }
 
-/// What the module is behind.
+/// The module, shared between tasks.
 pub(crate) type Shared = Mutex<Module>;
 
-/// Told when something was done to the module.
+/// Notified when something was done to the module.
 pub(crate) type Poke = Notify;

@@ -1,4 +1,4 @@
-//! The servers, what befalls them, and the book that is kept of them.
+//! The servers, their troubles, and the records that are kept of them.
 //!
 //! Above 400 lines because the servers and the book that is kept of them change together.
 
@@ -14,7 +14,7 @@ use simcom_emulator::uplink::memory::{Memory, Names, Rest, Server};
 
 pub(crate) const HOSTS: [&str; 2] = ["one.example", "two.example"];
 
-/// What the next request of its kind meets.
+/// The trouble that the next request of its kind meets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
     /// 421, whatever is asked.
@@ -27,7 +27,7 @@ pub(crate) enum Trouble {
     ShortList,
     /// The data connection is cut in the middle of a transfer.
     Cut,
-    /// The same of a download, and others use the time to replace the file.
+    /// The same for a download, and another program uses the time to replace the file.
     Replaced,
     /// The answer comes late.
     Late(Duration),
@@ -38,11 +38,11 @@ pub(crate) struct Net {
     memory: Memory,
     troubles: VecDeque<Trouble>,
     random: fastrand::Rng,
-    /// The upload under way, what was there before it, and the byte that it begins at, until its first bytes
-    /// come.
+    /// The upload under way, what was there before it, and the position at which it begins, until its first
+    /// bytes come.
     storing: Option<(At, Option<Vec<u8>>, usize)>,
     upload: Option<At>,
-    /// The byte of the file that it began at.
+    /// The position in the file at which it began.
     upload_from: usize,
     cut_off: [CutOff; 2],
     past_end: bool,
@@ -52,7 +52,7 @@ pub(crate) struct Net {
     /// The download under way, and whether bytes of it have come.
     download: Option<At>,
     has_come: bool,
-    /// No answer comes sooner.
+    /// No answer comes earlier.
     latency: Duration,
 }
 
@@ -77,7 +77,7 @@ impl Net {
             upload: None,
             upload_from: 0,
             cut_off: [0, 1].map(|index| match plan.rests[index] {
-                // What lies behind the upload is another file's.
+                // The bytes behind the upload belong to another file.
                 Rest::WriteOver => CutOff::Keeps,
                 _ => plan.cut_off[index],
             }),
@@ -176,7 +176,7 @@ impl Net {
                 return Some((due, Event::Answer { id, answer }));
             }
         }
-        // Whatever else is asked ends an upload that has not come to its end.
+        // Any other request ends an upload that has not reached its end.
         if !matches!(request.ask, Ask::StoreData(_) | Ask::StoreEnd) {
             self.cut_off(now, oracle);
         }
@@ -208,13 +208,13 @@ impl Net {
         Some((host, String::from_utf8_lossy(&path).into_owned()))
     }
 
-    /// An upload that is under way ends without its end.
+    /// An upload under way is cut off.
     fn cut_off(&mut self, now: Duration, oracle: &mut Oracle) {
         let Some(at) = self.upload.take() else {
             return;
         };
         let habit = self.cut_off[at.0];
-        // What others wrote there meanwhile is theirs.
+        // What others wrote there meanwhile belongs to them.
         if habit == CutOff::Keeps || oracle.wrote_last(&at) != Some(By::Daemon) {
             return;
         }
@@ -246,13 +246,13 @@ impl Net {
         self.server(at.0).files.insert(path, there);
     }
 
-    /// The file that was being read is another one now.
+    /// The file that was being read is replaced by another one.
     fn replace(&mut self, now: Duration, oracle: &mut Oracle) {
         let Some(at) = self.download.take() else {
             return;
         };
         let Some(old) = self.file(&at) else { return };
-        // Logs are emptied where they stand.
+        // Logs are truncated in place.
         let longest = [0, old.len(), old.len() + 2000][self.random.usize(..3)];
         let mut all = Vec::new();
         if longest > 0 {
@@ -263,7 +263,7 @@ impl Net {
         self.change(&at, now, Some(all), oracle);
     }
 
-    /// The next trouble that is one for this request.
+    /// The next trouble that applies to this request.
     fn strikes(&mut self, ask: &Ask) -> Option<Trouble> {
         let random = &mut self.random;
         let reads = self.download.is_some() && self.has_come;
@@ -283,7 +283,7 @@ impl Net {
         self.troubles.remove(at)
     }
 
-    /// Writes down what an answer means.
+    /// Records what an answer means.
     fn book(
         &mut self,
         before: Before,
@@ -313,7 +313,7 @@ impl Net {
                 if let Some((at, old, offset)) = self.storing.take() {
                     oracle.stored(&at, now, old.as_deref(), (offset, &bytes));
                 }
-                // Where it may yet be lost, it is there when the server has said so.
+                // Where it may still be lost, it counts as there when the server has said so.
                 if let Some(at) = self.upload.clone()
                     && self.cut_off[at.0] == CutOff::Keeps
                 {
@@ -366,7 +366,7 @@ impl Net {
     }
 }
 
-/// What is to be known of a request before it is answered.
+/// What must be known of a request before it is answered.
 enum Before {
     Looked(At),
     Deletes(At),
@@ -388,7 +388,7 @@ impl Before {
             Ask::Dele(path) => net.at(path).map(Self::Deletes),
             Ask::StoreBegin { path, offset } => net.at(path).map(|at| {
                 let old = net.file(&at);
-                // A server that ignores REST begins anew.
+                // A server that ignores REST begins at the first byte.
                 let from_start = *offset == 0 || net.server(at.0).rest == Rest::Ignore;
                 Self::Stores(at, old, from_start, *offset as usize)
             }),

@@ -1,4 +1,4 @@
-//! What was promised, what was seen on the servers, and whether both agree. It never looks inside
+//! What was promised, what was seen on the servers, and whether both agree. The oracle never looks inside
 //! the daemon.
 //!
 //! Above 400 lines because all promises stand in one place.
@@ -10,11 +10,11 @@ use std::time::Duration;
 use crate::content::{begins_alike, content, marks};
 use cellftp::broker::terms::PutState;
 
-/// How long after its answer an operation may still reach a server: what it had handed to the
-/// module before, and what was on its way.
+/// How long after its answer an operation may still reach a server: with what it had handed to the module
+/// before, and what was on its way.
 const GRACE: Duration = Duration::from_secs(60);
 
-/// How long after its look at a file the daemon may act on what it saw.
+/// How long after it has checked a file the daemon may act on what it saw.
 const RACE: Duration = Duration::from_secs(10);
 
 /// A file of a server, by host and path.
@@ -25,7 +25,7 @@ pub(crate) type At = (usize, String);
 pub(crate) struct Violation {
     pub(crate) rule: &'static str,
     pub(crate) what: String,
-    /// So many calls had been made.
+    /// Number of calls before it.
     pub(crate) operations: u64,
 }
 
@@ -36,7 +36,7 @@ pub(crate) enum By {
     Others,
 }
 
-/// Somebody who writes a file: a client through the daemon, or another program on the server.
+/// A writer of a file: a client through the daemon, or another program on the server.
 #[derive(Debug)]
 pub(crate) struct Writer {
     pub(crate) who: String,
@@ -48,23 +48,23 @@ pub(crate) struct Writer {
     pub(crate) others: bool,
     pub(crate) opened: Duration,
     pub(crate) closed: Option<Duration>,
-    /// It was told that the file is on the server whole.
+    /// The client was told that the whole file is on the server.
     pub(crate) verified: bool,
 }
 
-/// Since when, what (nothing: there is no file), and by whom.
+/// From when on, the content (`None`: there is no file), and who wrote it.
 type Version = (Duration, Option<Arc<[u8]>>, Option<By>);
 
 #[derive(Debug, Default)]
 struct File {
     versions: Vec<Version>,
-    /// Since when the name exists without a pause.
+    /// Since when the name has existed without a pause.
     born: Duration,
     /// When the server last told the daemon of it.
     shown: Option<Duration>,
     /// When others last changed it while the daemon was writing it.
     disturbed: Option<Duration>,
-    /// For whom the daemon wrote it last, if nobody else did since.
+    /// For whom the daemon wrote it last, if nobody else has written since.
     written_for: Vec<u32>,
 }
 
@@ -75,13 +75,13 @@ struct Deleting {
     closed: Option<Duration>,
 }
 
-/// The books.
+/// The records.
 #[derive(Debug, Default)]
 pub(crate) struct Oracle {
     pub(crate) trace: Vec<String>,
     /// The first of each rule that was broken.
     pub(crate) broken: Vec<Violation>,
-    /// Only this rule is looked for, to find what others would hide.
+    /// Only this rule is checked, to find breaks that others would hide.
     pub(crate) rule: Option<String>,
     /// Calls of clients.
     pub(crate) operations: u64,
@@ -148,13 +148,13 @@ impl Oracle {
         &self.writers[&id]
     }
 
-    /// It was answered, or has left: nothing more is written for it.
+    /// Its call was answered, or its caller has left: nothing more is written for it.
     pub(crate) fn close(&mut self, id: u32, now: Duration) {
         let writer = self.writers.get_mut(&id).unwrap();
         writer.closed.get_or_insert(now);
     }
 
-    /// It is wished again.
+    /// It is wanted again.
     pub(crate) fn reopen(&mut self, id: u32) {
         self.writers.get_mut(&id).unwrap().closed = None;
     }
@@ -172,7 +172,7 @@ impl Oracle {
         self.deleting[index].closed = Some(now);
     }
 
-    /// The daemon was killed: what its clients had asked for is over, but for transfers.
+    /// The daemon was killed: the calls of its clients are over, except transfers.
     pub(crate) fn killed(&mut self, now: Duration, lasting: &BTreeSet<u32>) {
         for (id, writer) in &mut self.writers {
             if !lasting.contains(id) {
@@ -184,7 +184,7 @@ impl Oracle {
         }
     }
 
-    /// A file is now so.
+    /// A file has this content now.
     pub(crate) fn is_now(&mut self, at: &At, now: Duration, to: Option<&[u8]>, by: By) {
         let file = self.files.entry(at.clone()).or_default();
         let existed = matches!(file.versions.last(), Some((_, Some(_), _)));
@@ -208,7 +208,7 @@ impl Oracle {
         self.files.entry(at.clone()).or_default().shown = Some(now);
     }
 
-    /// Whether a file was so at some moment in that time.
+    /// Whether a file had this content at some moment in that time.
     fn was(
         &self,
         at: &At,
@@ -240,7 +240,7 @@ impl Oracle {
         self.now(at).1
     }
 
-    /// Those for whom the daemon may write there now.
+    /// The writers for whom the daemon may write there now.
     fn may_write<'a>(
         &'a self,
         at: &'a At,
@@ -257,8 +257,8 @@ impl Oracle {
             .map(|(id, writer)| (*id, writer))
     }
 
-    /// Whether others have changed a file since the daemon looked at it, and it did not wait long
-    /// after that: FTP has no way to delete a file only as it was.
+    /// Whether others have changed a file since the daemon checked it, while the daemon did not wait long:
+    /// FTP cannot delete a file only if it is unchanged.
     fn is_race(&self, at: &At, now: Duration) -> bool {
         let file = &self.files[at];
         let changed = file.versions.last().map_or(now, |(when, ..)| *when);
@@ -272,7 +272,7 @@ impl Oracle {
             .any(|writer| writer.at.0 == at.0 && writer.sentinel.as_ref() == Some(&at.1))
     }
 
-    /// Whether content is what one upload left, or the beginning of it.
+    /// Whether content is what one upload left, or the beginning of that.
     fn is_left_by(content: &[u8], id: u32, writer: &Writer) -> bool {
         // The line may have lost the first bytes.
         let marks = marks(content);
@@ -281,8 +281,8 @@ impl Oracle {
             && (!marks.is_empty() || begins_alike(content, &writer.content))
     }
 
-    /// The daemon begins to write a file at its beginning; `first`: what it writes, which stands so far in
-    /// what is uploaded (a server may ignore REST).
+    /// The daemon begins to write a file at its beginning. `first` is what it writes, with its position in
+    /// the upload (a server may ignore REST).
     pub(crate) fn stored(
         &mut self,
         at: &At,
@@ -319,7 +319,7 @@ impl Oracle {
         }
         let wrote_for: Vec<u32> = wrote.iter().map(|(id, _)| *id).collect();
         let file = &self.files[at];
-        // What was there is its own: a server that ignores REST had begun anew with a part of it.
+        // The old file is the upload's own: a server that ignores REST had begun again with a part of it.
         let own = |id: &u32| file.written_for.contains(id);
         let Some(old) = old.filter(|_| !wrote_for.iter().any(own)) else {
             self.files.get_mut(at).unwrap().written_for = wrote_for;
@@ -379,7 +379,7 @@ impl Oracle {
         self.violated(now, rule, what);
     }
 
-    /// A client was told that its file is on the server whole, by its size alone or by its hash.
+    /// A client was told that its whole file is on the server, by its size alone or by its hash.
     pub(crate) fn verified(&mut self, id: u32, now: Duration, state: PutState, words: &str) {
         let writer = self.writers.get_mut(&id).unwrap();
         writer.verified = true;
@@ -388,7 +388,7 @@ impl Oracle {
         let same = |there: Option<&[u8]>| there == Some(&writer.content);
         let disturbed = self.files.get(&writer.at).and_then(|file| file.disturbed);
         if state == PutState::VerifiedSize && disturbed.is_some_and(|when| writer.opened <= when) {
-            // No size shows that others wrote in between: who has to know that wishes READ_BACK.
+            // No size shows that others wrote in between: a client that must know that asks for READ_BACK.
             return;
         }
         if !self.was(&writer.at, writer.opened, now, same) {
@@ -419,8 +419,8 @@ impl Oracle {
         }
     }
 
-    /// A client was given a file from a byte on, or so much of it as there was when its size was
-    /// asked for, and then the size that it has now.
+    /// A client received a file from a position on, or as much of it as there was when its size was asked
+    /// for, and then its present size.
     pub(crate) fn got(&mut self, who: &str, at: &At, times: (Duration, Duration), got: &Got) {
         let (end, bytes) = (got.from + got.bytes.len(), got.bytes);
         let so = |so: &dyn Fn(&[u8]) -> bool| {
@@ -429,7 +429,8 @@ impl Oracle {
         let whole = so(&|all| all.get(got.from..).unwrap_or(b"") == bytes);
         let true_so = match got.grown {
             None => whole,
-            // The first bytes of one and the same file, as many as one had there; and it told its size.
+            // The first bytes of one and the same file, as many as it had at that time; and the reported
+            // size.
             Some(size) => {
                 size > end as u64
                     && so(&|all| all.get(got.from..end) == Some(bytes))
@@ -465,16 +466,16 @@ impl Oracle {
     }
 }
 
-/// What a client was given of a file.
+/// What a client received of a file.
 pub(crate) struct Got<'a> {
-    /// The byte that it wished first.
+    /// The first byte that it wanted.
     pub(crate) from: usize,
     pub(crate) bytes: &'a [u8],
-    /// The size that it was told where these are not all.
+    /// The size that it was told where these are not all bytes.
     pub(crate) grown: Option<u64>,
 }
 
-/// What a client may be told of a file.
+/// What a client may be told about a file.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Told {
     Absent,

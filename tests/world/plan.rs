@@ -1,4 +1,4 @@
-//! What a seed stands for.
+//! What a seed determines.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use simcom_emulator::uplink::memory::Rest;
 use simcom_emulator::{Family, Knobs};
 
-/// The kinds of trouble. Each can be left out, to find the least that is needed.
+/// The kinds of trouble. Each can be left out, to find the smallest set that is needed.
 pub(crate) const KINDS: [&str; 7] = [
     "others", "servers", "line", "module", "disk", "clock", "ends",
 ];
@@ -17,13 +17,13 @@ pub(crate) const KINDS: [&str; 7] = [
 pub(crate) struct Seed {
     pub(crate) number: u64,
     pub(crate) without: BTreeSet<String>,
-    /// The one rule that is looked for; none: all.
+    /// The one rule that is checked. `None`: all.
     pub(crate) rule: Option<String>,
     /// Whether the world goes on after a rule was broken.
     pub(crate) goes_on: bool,
 }
 
-/// A world as its seed has it.
+/// A world as its seed determines it.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) seed: Seed,
@@ -36,30 +36,30 @@ pub(crate) struct Plan {
     pub(crate) lives: Vec<Life>,
     pub(crate) without_size: bool,
     pub(crate) rests: [Rest; 2],
-    /// What each server makes of an upload that is cut off.
+    /// What each server does with an upload that is cut off.
     pub(crate) cut_off: [CutOff; 2],
-    /// The server without SIZE lists in a form that nobody knows.
+    /// The server without SIZE lists in an unknown form.
     pub(crate) strange: bool,
-    /// Servers give nothing from behind the end of a file, and do not refuse it.
+    /// Servers send nothing from behind the end of a file, and do not refuse.
     pub(crate) past_end: bool,
-    /// What any work of the disk may take, as on an SD card.
+    /// The longest time for one operation of the disk, as on an SD card.
     pub(crate) disk_takes: Duration,
-    /// Whether bytes are lost on the line; else they come twice. Not both: a byte lost and one doubled
-    /// make a size right again, and nobody who asks for the size alone can know. To the module it
-    /// happens to content only: a command without one of its bytes is another command, and no module
-    /// says what it heard.
+    /// Whether bytes are lost on the line. Otherwise they come twice. Not both: a lost byte and a
+    /// doubled one make the size right again, and a client that asks only for the size cannot notice.
+    /// On the way to the module only content is affected: a command without one of its bytes is
+    /// another command, and no module repeats what it heard.
     pub(crate) loses: bool,
     /// Time between two troubles of a kind.
     pub(crate) calm: Duration,
     kinds: BTreeSet<&'static str>,
 }
 
-/// What a server makes of an upload that is cut off before its end.
+/// What a server does with an upload that is cut off before its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CutOff {
     /// It keeps what came.
     Keeps,
-    /// Only some of it had come out of the module, or reaches the file.
+    /// Only some of it had left the module, or reaches the file.
     Loses,
     /// It removes the file (ProFTPD's `DeleteAbortedStores`).
     Removes,
@@ -70,7 +70,7 @@ pub(crate) enum CutOff {
 pub(crate) struct Life {
     pub(crate) lasts: Duration,
     pub(crate) end: End,
-    /// The module's power goes too.
+    /// The module loses power, too.
     pub(crate) module_too: bool,
 }
 
@@ -83,7 +83,7 @@ pub(crate) enum End {
     Killed,
     /// The power is cut.
     Cut,
-    /// The power is cut at the so-many-th change of the disk.
+    /// The power is cut at the change of the disk with this number.
     CutAt(u64),
 }
 
@@ -101,7 +101,7 @@ impl Seed {
         !self.without.contains(actor)
     }
 
-    /// The same with these actors alone.
+    /// The same with only these actors.
     pub(crate) fn only(self, actors: &[String]) -> Self {
         let all = Plan::of(self.clone()).actors();
         self.without(all.into_iter().filter(|actor| !actors.contains(actor)))
@@ -196,7 +196,7 @@ impl Plan {
         plan
     }
 
-    /// Whether a kind of trouble, or a client, is there.
+    /// Whether a kind of trouble, or a client, takes part.
     pub(crate) fn has(&self, actor: &str) -> bool {
         self.seed.has(actor) && (self.kinds.contains(actor) || !KINDS.contains(&actor))
     }
@@ -209,7 +209,7 @@ impl Plan {
         all.filter(|actor| self.seed.has(actor)).collect()
     }
 
-    /// Chance of its own for an actor in a life: leaving out another changes nothing of it.
+    /// Random numbers for an actor in a life. Leaving out another actor does not change them.
     pub(crate) fn random(&self, actor: &str, life: usize) -> fastrand::Rng {
         let mut hash: u64 = 0xcbf2_9ce4_8422_2325 ^ self.seed.number.wrapping_mul(31) ^ life as u64;
         for byte in actor.bytes() {

@@ -1,4 +1,4 @@
-//! What goes wrong in a world, and who else writes on its servers.
+//! What goes wrong in a world, and which other programs write on its servers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::plan::KINDS;
 use crate::world::{World, step_wall};
 use simcom_emulator::{Effect, Phase, Stuck};
 
-/// Files that clients and others share on each server, beside a directory of them.
+/// Files that clients and others share on each server, in addition to a directory of them.
 pub(crate) const SHARED: [&str; 5] = ["/a.csv", "/b.bin", "/report.bin", "/d/a", "/d/log.txt"];
 
 /// Starts the troubles of a life.
@@ -36,10 +36,10 @@ pub(crate) fn start(world: &Arc<World>, life: usize) -> Vec<JoinHandle<()>> {
         .collect()
 }
 
-/// Whoever looks after the module: cuts its power where it stays silent and nobody has done so. A silence
-/// that was to come with a later upload may come in the next life, when the one who meant it is gone.
+/// A caretaker of the module: cuts its power where it stays silent and nobody else has. A silence that
+/// was planned for a later upload may come in the next life, when the actor that planned it has gone.
 pub(crate) async fn look_after(world: Arc<World>) {
-    // Longer than most of those take who silenced it.
+    // Longer than most actors that silence it take to cut its power.
     let patience = Duration::from_secs(120);
     let mut was_hung = false;
     loop {
@@ -79,8 +79,7 @@ async fn befall(world: &World, kind: &str, random: &mut fastrand::Rng) {
             let many = random.u32(1..30);
             let loses = world.plan.loses;
             if loses && random.u8(..3) == 0 {
-                // The mark that ends it, and most often as many bytes before it as a
-                // resynchronisation writes.
+                // The end mark, and most often as many bytes before it as a resynchronisation writes.
                 let lost = if random.bool() {
                     10
                 } else {
@@ -149,7 +148,7 @@ async fn module(world: &World, random: &mut fastrand::Rng) {
     }
 }
 
-/// Something happens right behind the last byte of one of the next files.
+/// A fault right behind the last byte of one of the next files.
 async fn after_data(world: &World, random: &mut fastrand::Rng) {
     let effect = [Effect::Silence, Effect::PeerClosed, Effect::Reboot][random.usize(..3)].clone();
     let ahead = random.u32(1..4);

@@ -25,19 +25,19 @@ use cellftp::broker::disk::Disk;
 use cellftp::broker::terms::Error;
 use cellftp::broker::{Broker, Limits, spool};
 use cellftp::modem::port::StreamConnector;
-use cellftp::modem::{Modem, Options, clock, health};
+use cellftp::modem::{Modem, ModemOptions, clock, health};
 use cellftp::transfers::{self, Budget, Storage, Transfers};
-use simcom_emulator::Profile;
+use simcom_emulator::Model;
 use simcom_talk::ftps::value::{Host, Password, Server, Username};
 
 /// Where the daemon keeps its transfers.
 const DIRECTORY: &str = "/spool";
 
-/// Time after the last trouble in which all has to come right: the twenty attempts of a transfer
-/// with the pauses between them, and a queue of some hundred operations.
+/// Time after the last trouble within which everything must be repaired: the twenty attempts of a
+/// transfer with the pauses between them, and a queue of some hundred operations.
 const HEALING: Duration = Duration::from_secs(6 * 3600);
 
-/// What has come of a seed.
+/// The result of a seed.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) operations: u64,
@@ -52,7 +52,7 @@ pub(crate) struct World {
     pub(crate) disk: Arc<SimDisk>,
     /// What each client remembers.
     pub(crate) mine: Vec<Mutex<Mine>>,
-    /// Clients that are not done.
+    /// Clients that are still at work.
     pub(crate) busy: AtomicUsize,
     module: Shared,
     oracle: Mutex<Oracle>,
@@ -86,7 +86,7 @@ impl World {
         self.oracle().violated(now, rule, what);
     }
 
-    /// The disk as it is without trouble.
+    /// The disk without trouble.
     pub(crate) fn well(&self) -> Mood {
         Mood {
             slow: self.plan.disk_takes,
@@ -105,7 +105,7 @@ pub(crate) fn run(seed: Seed) -> Outcome {
     let plan = Plan::of(seed);
     let number = plan.seed.number;
     let net = Net::new(&plan);
-    let module = Module::new(Profile::of(plan.family), plan.knobs.clone(), net);
+    let module = Module::new(Model::of(plan.family), plan.knobs.clone(), net);
     let world = Arc::new(World {
         poke: Poke::new(),
         disk: SimDisk::new(number, Path::new(DIRECTORY)),
@@ -133,7 +133,7 @@ pub(crate) fn run(seed: Seed) -> Outcome {
     }
 }
 
-/// A daemon, as far as one life has it.
+/// A daemon, during one life.
 struct Daemon {
     transfers: Transfers,
     stop: CancellationToken,
@@ -154,18 +154,18 @@ impl Daemon {
         let storage = match Storage::open(settings, told) {
             Ok(storage) => storage,
             Err(error) => {
-                // A start that meets a failing disk is tried again by whoever starts daemons.
+                // A start that meets a failing disk is repeated by whoever starts daemons.
                 world.note(&format!("the daemon does not start: {error}"));
                 return None;
             }
         };
         let plugged = Arc::clone(world);
         let connector = StreamConnector(move || plug(&plugged));
-        let (modem, task) = Modem::spawn(connector, Options::default());
+        let (modem, task) = Modem::spawn(connector, ModemOptions::default());
         let profiles = HOSTS.map(|host| (host.to_owned(), server(host)));
         let limits = Limits {
             spool: spool::Limits {
-                // What goes to the disk here has no name, and is no part of what is kept.
+                // These bytes have no name on the disk, and are not among those that are kept.
                 disk: 0,
                 ..spool::Limits::default()
             },
@@ -225,7 +225,7 @@ fn within<T>(world: &Arc<World>, life: usize, work: impl Future<Output = T>) -> 
         BEGAN.set(None);
         done
     });
-    // Tasks are dropped here, wherever they are.
+    // The tasks are dropped here, wherever they are.
     drop(runtime);
     done
 }
@@ -245,7 +245,7 @@ fn live(world: &Arc<World>, number: usize) {
         }
         let Some(daemon) = daemon else { return };
         world.disk.set_mood(world.well());
-        // A power cut that came at the very end of the last life is over.
+        // A power cut at the very end of the last life is over.
         let _ = timeout(Duration::ZERO, world.disk.cut.notified()).await;
         if let End::CutAt(changes) = life.end {
             world.disk.cut_after(Some(changes));
@@ -301,7 +301,7 @@ fn killed(world: &World, now: Duration) {
     world.oracle().killed(now, &lasting);
 }
 
-/// No more trouble: what is left is done, and all comes to rest.
+/// No more trouble: all remaining work is done, and everything comes to rest.
 fn heal(world: &Arc<World>, number: usize) {
     world.note("healing");
     world.disk.set_mood(world.well());
@@ -313,14 +313,14 @@ fn heal(world: &Arc<World>, number: usize) {
             return world.violated("what was accepted cannot be read", "the store".into());
         };
         let mut health = daemon.transfers.broker().health();
-        let ready = health.wait_for(|health| matches!(health.link, health::Link::Ready));
+        let ready = health.wait_for(|health| matches!(health.link, health::LinkState::Ready));
         if timeout(Duration::from_secs(600), ready).await.is_err() {
             return world.violated("the module is not brought up", String::new());
         }
         for mine in &world.mine {
             mine.lock().unwrap().goes_on();
         }
-        // What was to come with a later upload still comes.
+        // A fault that was planned for a later upload still comes.
         let looked_after = tokio::spawn(trouble::look_after(Arc::clone(world)));
         let clients = start_clients(world, &daemon.transfers, number);
         for client in clients {
@@ -347,8 +347,8 @@ fn heal(world: &Arc<World>, number: usize) {
             );
             world.violated("not all came to rest", what);
         }
-        // The daemon's four: the owner of the port, deliver, upkeep, and the pump of the line. What the
-        // disk is doing just now ends soon.
+        // The daemon's four: the owner of the port, deliver, upkeep, and the pump of the line. Work of
+        // the disk at this moment ends soon.
         let tasks = || {
             tokio::runtime::Handle::current()
                 .metrics()
@@ -393,7 +393,7 @@ fn start_clients(world: &Arc<World>, transfers: &Transfers, life: usize) -> Vec<
 }
 
 thread_local! {
-    /// How far the wall clock is beside the world's, in seconds.
+    /// How far the wall clock differs from the world's, in seconds.
     static WALL: Cell<i64> = const { Cell::new(0) };
     static BEGAN: Cell<Option<(Instant, Duration)>> = const { Cell::new(None) };
 }
@@ -413,8 +413,8 @@ pub(crate) fn wall() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::new(shown, now.subsec_nanos())
 }
 
-fn told(error: &Error) -> transfers::Told {
-    transfers::Told {
+fn told(error: &Error) -> transfers::ToldError {
+    transfers::ToldError {
         reason: format!("{:?}", error.cause),
         message: error.to_string(),
         metadata: Default::default(),

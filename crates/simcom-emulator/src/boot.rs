@@ -1,4 +1,4 @@
-//! Booting, hanging, and what faults do to the module.
+//! How the module boots and hangs, and what faults do to it.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ impl Emulator {
             && until <= self.now
         {
             self.power = Power::Settling { until: settled };
-            for line in self.profile.banner.0 {
+            for line in self.model.banner.0 {
                 self.say(line);
             }
         }
@@ -29,13 +29,13 @@ impl Emulator {
             && until <= self.now
         {
             self.power = Power::On;
-            for line in self.profile.banner.1 {
+            for line in self.model.banner.1 {
                 self.say(line);
             }
         }
     }
 
-    /// Forgets everything that power keeps, closes every connection, and boots.
+    /// Forgets everything that depends on power, closes every connection, and boots.
     pub(crate) fn reboot(&mut self) {
         self.forget();
         self.settings = Settings::new(&self.knobs);
@@ -45,19 +45,19 @@ impl Emulator {
         self.boot();
     }
 
-    /// From then on the SIM is read and a network is searched for.
+    /// From `from` on, the SIM is read and a network is searched for.
     pub(crate) fn begin_to_read_and_search(&mut self, from: Duration) {
         self.settings.sim_read_at = from + self.knobs.sim_time;
         self.settings.registers_at = from + self.knobs.registration_time;
     }
 
-    /// AT+CRESET and AT+CFUN=1,1: USB ports vanish and come back, a UART stays.
+    /// AT+CRESET and AT+CFUN=1,1: a USB port vanishes and comes back, a UART stays.
     pub(crate) fn reset_now(&mut self) {
         self.reboot();
         self.hangup = self.knobs.reset_hangs_up;
     }
 
-    /// Carries an effect out. `direction` is where its trigger lay.
+    /// Carries an effect out. `direction` is where its trigger was.
     pub(crate) fn strike(&mut self, effect: Effect, direction: Direction) {
         match effect {
             Effect::Silence => {
@@ -86,7 +86,7 @@ impl Emulator {
         }
     }
 
-    /// Bytes that come before whatever is waiting.
+    /// Sends bytes before everything that is waiting.
     fn slip_in(&mut self, bytes: Bytes) {
         self.out.push_front(Item::Bytes(bytes));
     }
@@ -98,7 +98,7 @@ impl Emulator {
         self.held = BytesMut::new();
         self.queue.clear();
         self.current = Execution::default();
-        self.operation = None;
+        self.pending = None;
         self.session = Session::default();
         self.requests.clear();
         self.ask(Ask::DropAll);

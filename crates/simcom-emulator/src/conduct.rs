@@ -1,4 +1,4 @@
-//! Conducting the command under way: when `OK` goes, when the result, and which.
+//! Conducts the command under way: when `OK` is sent, when the result is sent, and which.
 
 use bytes::Bytes;
 
@@ -7,12 +7,12 @@ use crate::emulator::Emulator;
 use crate::faults::Phase;
 use crate::knobs::{FailureForm, OkOrder};
 use crate::line::printed_path;
-use crate::operation::{Download, Kind, Operation, Target, Upload};
 use crate::outbox::Item;
+use crate::pending::{Download, Kind, PendingCommand, Target, Upload};
 use crate::request::{Answer, Ask, Failure};
-use crate::session::Standing;
+use crate::session::SessionState;
 
-/// One read of the network: large enough to keep a fast line busy, small beside a cache.
+/// Bytes of one read of the network: enough to keep a fast line busy, and few beside a cache.
 const READ: usize = 16 * 1024;
 
 impl Emulator {
@@ -32,8 +32,7 @@ impl Emulator {
                 ..
             })
         ) {
-            // The cache is read while the download runs, so that `OK` cannot wait for its end
-            // (L1214 b).
+            // The cache is read while the download runs, so `OK` cannot wait for its end (L1214 b).
             order = OkOrder::OkFirst;
         }
         let holds_ok = matches!(
@@ -41,7 +40,7 @@ impl Emulator {
             Kind::Upload(Upload { file: None, .. }) | Kind::Resolve(_)
         );
         let accepted = !holds_ok && order == OkOrder::OkFirst && form == FailureForm::OkCode;
-        self.operation = Some(Operation {
+        self.pending = Some(PendingCommand {
             name: name.clone(),
             nth: self.current.nth,
             order,
@@ -60,20 +59,21 @@ impl Emulator {
         Outcome::Later
     }
 
-    /// Puts the operation's next question.
+    /// Asks the pending command's next question.
     pub(crate) fn wait_for(&mut self, ask: Ask) {
         let id = self.ask(ask);
-        if let Some(operation) = &mut self.operation {
-            operation.waiting = Some(id);
+        if let Some(pending) = &mut self.pending {
+            pending.waiting = Some(id);
         }
     }
 
-    /// Begins and succeeds at once, for commands that ask nobody; the module then stands there.
-    pub(crate) fn settle_into(&mut self, standing: Standing) -> Outcome {
+    /// Begins and succeeds at once, for commands that need no network. The session is then in
+    /// `state`.
+    pub(crate) fn settle_into(&mut self, state: SessionState) -> Outcome {
         let outcome = self.begin(Kind::Plain, None);
-        let stood = self.session.standing;
-        if outcome == Outcome::Later && self.succeed(None) && stood != standing {
-            self.leave(standing);
+        let stood = self.session.state;
+        if outcome == Outcome::Later && self.succeed(None) && stood != state {
+            self.leave(state);
         }
         outcome
     }
@@ -87,23 +87,23 @@ impl Emulator {
         outcome
     }
 
-    /// Ends the operation well, unless a fault has it fail; says which. The result is `+NAME: 0`
-    /// unless another is given.
+    /// Ends the pending command with success, unless a fault makes it fail. Returns whether it succeeded.
+    /// The result is `+NAME: 0` unless another is given.
     pub(crate) fn succeed(&mut self, result: Option<String>) -> bool {
         if let Some(code) = self.result_fault() {
             self.fail(code);
             return false;
         }
-        let Some(operation) = self.operation.take() else {
+        let Some(pending) = self.pending.take() else {
             return false;
         };
-        let Operation {
+        let PendingCommand {
             name,
             nth,
             order,
             accepted,
             ..
-        } = operation;
+        } = pending;
         let result = result.unwrap_or_else(|| format!("{name}: 0"));
         if !accepted && order == OkOrder::OkFirst {
             self.final_code(&name, nth, "OK");
@@ -115,12 +115,12 @@ impl Emulator {
         true
     }
 
-    /// Ends the operation with a code.
+    /// Ends the pending command with a code.
     pub(crate) fn fail(&mut self, code: u16) {
-        let Some(operation) = self.operation.take() else {
+        let Some(pending) = self.pending.take() else {
             return;
         };
-        let Operation {
+        let PendingCommand {
             name,
             nth,
             order,
@@ -128,13 +128,13 @@ impl Emulator {
             accepted,
             kind,
             ..
-        } = operation;
+        } = pending;
         let result = match &kind {
             // SIMCom manual, AT+CDNSGIP: 0 and a code of its own, 10 for any DNS error.
             Kind::Resolve(_) => format!("{name}: 0,10"),
             _ => format!("{name}: {code}"),
         };
-        // After data the documents have one form only: OK, then the code (L1215 c).
+        // After data the documents have only one form: OK, then the code (L1215 c).
         let after_data = matches!(&kind, Kind::Upload(upload) if upload.complete);
         let form = if after_data {
             FailureForm::OkCode
@@ -167,21 +167,21 @@ impl Emulator {
 
     /// An answer from the network.
     pub(crate) fn answered(&mut self, id: u64, answer: Result<Answer, Failure>) {
-        let Some(operation) = &mut self.operation else {
+        let Some(pending) = &mut self.pending else {
             return;
         };
-        if id <= operation.first_id {
+        if id <= pending.first_id {
             return;
         }
-        if operation.waiting != Some(id) {
+        if pending.waiting != Some(id) {
             return self.stored(answer);
         }
-        operation.waiting = None;
+        pending.waiting = None;
         match answer {
             Ok(answer) => self.progress(answer),
             Err(failure) => {
-                if failure.ends_session() && self.session.standing == Standing::LoggedIn {
-                    self.session.standing = Standing::Dead;
+                if failure.ends_session() && self.session.state == SessionState::LoggedIn {
+                    self.session.state = SessionState::Dead;
                 }
                 self.fail(failure.code());
             }
@@ -189,25 +189,25 @@ impl Emulator {
     }
 
     fn progress(&mut self, answer: Answer) {
-        let Some(operation) = &mut self.operation else {
+        let Some(pending) = &mut self.pending else {
             return;
         };
-        let name = &operation.name;
-        let result = match (&mut operation.kind, answer) {
+        let name = &pending.name;
+        let result = match (&mut pending.kind, answer) {
             (Kind::Login, Answer::Done) => {
                 if self.succeed(None) {
-                    self.session.standing = Standing::LoggedIn;
+                    self.session.state = SessionState::LoggedIn;
                 } else {
                     self.ask(Ask::DropAll);
                 }
                 return;
             }
             (Kind::Logout, _) => {
-                self.leave(Standing::Started);
+                self.leave(SessionState::Started);
                 None
             }
             (Kind::Abort, _) => {
-                self.leave(Standing::Idle);
+                self.leave(SessionState::Idle);
                 None
             }
             (Kind::Type(transfer_type), Answer::Done) => {
@@ -234,11 +234,11 @@ impl Emulator {
     /// Asks for more of a running download as the line drains.
     pub(crate) fn pull(&mut self) {
         let room = self.room_in_target().min(READ);
-        if let Some(Operation {
+        if let Some(PendingCommand {
             waiting: None,
             kind: Kind::Download(download),
             ..
-        }) = &self.operation
+        }) = &self.pending
             && download.opened
             && !download.ended
             && room > 0
@@ -256,9 +256,7 @@ impl Emulator {
             .copied()
             .unwrap_or(self.knobs.ok_order);
         match chosen {
-            OkOrder::Documented if self.profile.result_first.contains(&name) => {
-                OkOrder::ResultFirst
-            }
+            OkOrder::Documented if self.model.result_first.contains(&name) => OkOrder::ResultFirst,
             // 27.007 and V.250 commands print their information before the final code.
             OkOrder::Documented if !name.starts_with("+CFTPS") => OkOrder::ResultFirst,
             OkOrder::Documented => OkOrder::OkFirst,
@@ -274,10 +272,10 @@ impl Emulator {
             .copied()
             .unwrap_or(knobs.failure_form);
         match chosen {
-            FailureForm::Documented if self.profile.code_then_error.contains(&name) => {
+            FailureForm::Documented if self.model.code_then_error.contains(&name) => {
                 FailureForm::CodeError
             }
-            FailureForm::Documented if self.profile.error_then_code.contains(&name) => {
+            FailureForm::Documented if self.model.error_then_code.contains(&name) => {
                 FailureForm::ErrorCode
             }
             FailureForm::Documented => FailureForm::OkCode,
@@ -285,7 +283,7 @@ impl Emulator {
         }
     }
 
-    /// `OK` or `ERROR`, unless a knob or a fault swallows or precedes it.
+    /// `OK` or `ERROR`, unless a knob or a fault removes it or comes before it.
     pub(crate) fn final_code(&mut self, name: &str, nth: u32, code: &str) {
         let due = self.now + self.knobs.command_latency;
         for effect in self.faults.at(name, nth, Phase::BeforeOk) {
@@ -298,7 +296,7 @@ impl Emulator {
             .push(due, Item::Bytes(Bytes::from(format!("\r\n{code}\r\n"))));
     }
 
-    /// The result line, unless a knob or a fault swallows or precedes it.
+    /// The result line, unless a knob or a fault removes it or comes before it.
     pub(crate) fn result(&mut self, name: &str, nth: u32, line: &str) {
         let due = self.now + self.knobs.result_latency;
         for effect in self.faults.at(name, nth, Phase::BeforeResult) {
@@ -314,16 +312,16 @@ impl Emulator {
 
     /// A code that a fault puts in place of success.
     fn result_fault(&mut self) -> Option<u16> {
-        let operation = self.operation.as_ref()?;
-        self.faults.failure(&operation.name, operation.nth)
+        let pending = self.pending.as_ref()?;
+        self.faults.failure(&pending.name, pending.nth)
     }
 
-    /// Bytes the operation's place in the exchange is counted by, for faults.
-    pub(crate) fn execution_of_operation(&self) -> (String, u32) {
-        self.operation
+    /// The command and the execution by which faults count the pending command.
+    pub(crate) fn execution_of_pending(&self) -> (String, u32) {
+        self.pending
             .as_ref()
-            .map_or_else(Default::default, |operation| {
-                (operation.name.clone(), operation.nth)
+            .map_or_else(Default::default, |pending| {
+                (pending.name.clone(), pending.nth)
             })
     }
 }

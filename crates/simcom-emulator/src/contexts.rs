@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// Contexts 0 to 9.
 pub(crate) const CONTEXTS: u64 = 10;
-/// The keys whose value is a number: name, default, least, most (SIMCom manual `AT+CSSLCFG`).
+/// The keys whose value is a number: name, default, lowest, highest (SIMCom manual `AT+CSSLCFG`).
 pub(crate) const NUMBERS: &[(&str, u64, u64, u64)] = &[
     ("sslversion", 4, 0, 4),
     ("authmode", 0, 0, 3),

@@ -11,18 +11,18 @@ use crate::faults::{Armed, Direction, Effect, Fault, Noise, Stuck};
 use crate::input::Input;
 use crate::knobs::Knobs;
 use crate::line::{Command, LineBuffer};
-use crate::operation::Operation;
+use crate::model::Model;
 use crate::outbox::{Item, Outbox};
+use crate::pending::PendingCommand;
 use crate::power::Power;
-use crate::profile::Profile;
 use crate::request::{self, Ask, Request};
 use crate::session::Session;
 use crate::settings::Settings;
 use crate::storage::Storage;
 
-/// Output that may wait before the module stops reading, as a full buffer lowers RTS.
+/// How much output may wait before the module stops reading, as a full buffer lowers RTS.
 const OUTBOX_LIMIT: usize = 64 * 1024;
-/// Input kept while a command runs, before the module stops reading.
+/// How much input is kept while a command runs, before the module stops reading.
 pub(crate) const HELD_LIMIT: usize = 4 * 1024;
 
 /// What to do next for an [`Emulator`].
@@ -32,12 +32,13 @@ pub enum Action {
     Send(Bytes),
     /// Ask the network.
     Uplink(Request),
-    /// Nothing until the host, the network or the given time (since the origin) says something.
+    /// Do nothing until the host or the network sends something, or the given time (since the
+    /// origin) has come.
     Wait {
         /// When to call [`Emulator::handle_deadline`], if ever.
         until: Option<Duration>,
     },
-    /// The port vanishes: the host's end reads end-of-file. The module lives on (or boots).
+    /// The port vanishes: the host's end reads end-of-file. The module stays up, or boots.
     Hangup,
 }
 
@@ -46,7 +47,7 @@ pub enum Action {
 /// All times are durations since one origin of the caller's choice and must not go back.
 /// Call [`poll`](Self::poll) after every `handle_*` until it returns [`Action::Wait`].
 pub struct Emulator {
-    pub(crate) profile: Profile,
+    pub(crate) model: Model,
     pub(crate) knobs: Knobs,
     pub(crate) now: Duration,
     pub(crate) power: Power,
@@ -56,7 +57,7 @@ pub struct Emulator {
     pub(crate) held: BytesMut,
     pub(crate) queue: VecDeque<Command>,
     pub(crate) current: Execution,
-    pub(crate) operation: Option<Operation>,
+    pub(crate) pending: Option<PendingCommand>,
     pub(crate) session: Session,
     pub(crate) settings: Settings,
     pub(crate) storage: Storage,
@@ -69,22 +70,22 @@ pub struct Emulator {
     pub(crate) chatters_at: Duration,
     /// What keeps the module from its network.
     pub(crate) stuck: Option<Stuck>,
-    /// The last byte was the end of a line, and nothing has been said since.
+    /// The last byte was the end of a line, and the module has sent nothing since.
     pub(crate) after_line: bool,
 }
 
-/// Says where the module stands, and nothing that was typed: a line may hold a password.
+/// Shows the state of the session, and nothing that was typed: a line may hold a password.
 impl fmt::Debug for Emulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Emulator")
-            .field("family", &self.profile.family)
+            .field("family", &self.model.family)
             .field("power", &self.power)
-            .field("standing", &self.session.standing)
+            .field("state", &self.session.state)
             .finish_non_exhaustive()
     }
 }
 
-/// The command being answered, as faults count it.
+/// The command under way, as faults count it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Execution {
     pub(crate) name: String,
@@ -95,7 +96,7 @@ impl Emulator {
     /// A module that has been up for a while, or is just getting power
     /// ([`Knobs::cold_start`]).
     #[must_use]
-    pub fn new(profile: Profile, knobs: Knobs) -> Self {
+    pub fn new(model: Model, knobs: Knobs) -> Self {
         let mut emulator = Self {
             now: Duration::ZERO,
             power: Power::On,
@@ -105,10 +106,10 @@ impl Emulator {
             held: BytesMut::new(),
             queue: VecDeque::new(),
             current: Execution::default(),
-            operation: None,
+            pending: None,
             session: Session::default(),
             settings: Settings::new(&knobs),
-            storage: Storage::new(profile.drives, profile.file_name_limit),
+            storage: Storage::new(model.drives, model.file_name_limit),
             contexts: Contexts::default(),
             requests: VecDeque::new(),
             last_id: 0,
@@ -117,7 +118,7 @@ impl Emulator {
             chatters_at: Duration::ZERO,
             stuck: None,
             after_line: false,
-            profile,
+            model,
             knobs,
         };
         if emulator.knobs.cold_start {
@@ -127,8 +128,8 @@ impl Emulator {
         emulator
     }
 
-    /// Bytes from the host. Call it while [`wants_bytes`](Self::wants_bytes); the module takes
-    /// them in any case, but a caller that asks first gives the host flow control.
+    /// Takes bytes from the host. Call it while [`wants_bytes`](Self::wants_bytes) is true. The
+    /// module takes them in any case, but a caller that asks first gives the host flow control.
     pub fn handle_bytes(&mut self, now: Duration, bytes: &[u8]) {
         self.advance(now);
         let mut rest = bytes;
@@ -148,7 +149,7 @@ impl Emulator {
         }
     }
 
-    /// Something from the network.
+    /// Takes an event of the network.
     pub fn handle_uplink(&mut self, now: Duration, event: request::Event) {
         self.advance(now);
         match event {
@@ -162,7 +163,7 @@ impl Emulator {
         self.advance(now);
     }
 
-    /// What to do next; requests to the network come before bytes to the host.
+    /// What to do next. Requests to the network come before bytes to the host.
     pub fn poll(&mut self) -> Action {
         self.feed_held();
         self.pull();
@@ -192,7 +193,7 @@ impl Emulator {
         }
     }
 
-    /// When [`handle_deadline`](Self::handle_deadline) is to be called next, if ever.
+    /// When to call [`handle_deadline`](Self::handle_deadline) next, if ever.
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
         let times = [
@@ -204,7 +205,7 @@ impl Emulator {
         times.into_iter().flatten().min()
     }
 
-    /// The next request alone, for a caller whose line to the host is busy.
+    /// Only the next request, for a caller whose line to the host is busy.
     pub fn poll_uplink(&mut self) -> Option<Request> {
         self.requests.pop_front()
     }
@@ -221,7 +222,7 @@ impl Emulator {
         &self.knobs
     }
 
-    /// The knobs, to turn one while the module runs.
+    /// The knobs, to change one while the module runs.
     pub const fn knobs_mut(&mut self) -> &mut Knobs {
         &mut self.knobs
     }
@@ -243,14 +244,14 @@ impl Emulator {
         self.say(line);
     }
 
-    /// Takes the power away and gives it back: everything is forgotten, the banner follows after
-    /// [`Knobs::boot_time`].
+    /// Takes the power away and gives it back: the module forgets everything, and its banner
+    /// follows after [`Knobs::boot_time`].
     pub fn power_cycle(&mut self, now: Duration) {
         self.advance(now);
         self.reboot();
     }
 
-    /// Whether it is deaf until somebody cuts its power.
+    /// Whether the module is deaf until somebody cuts its power.
     #[must_use]
     pub const fn is_hung(&self) -> bool {
         matches!(self.power, Power::Hung)
@@ -268,7 +269,7 @@ impl Emulator {
         }
     }
 
-    /// Whether it sends lines by itself.
+    /// Whether the module sends lines by itself.
     pub(crate) fn chatters(&self) -> bool {
         let wanted = !self.knobs.chatter.is_empty() && !self.knobs.chatter_every.is_zero();
         wanted && !self.settings.hushed && self.power.listens()
@@ -290,7 +291,7 @@ impl Emulator {
         }
     }
 
-    /// Splits outgoing bytes where a fault by count strikes, and lets the line spoil them.
+    /// Splits outgoing bytes where a fault by byte count strikes, and lets the line spoil them.
     pub(crate) fn carry_out(&mut self, mut bytes: Bytes) -> Bytes {
         if let Some((at, effect)) = self.faults.in_bytes(Direction::ToHost, bytes.len()) {
             self.out.push_front(Item::Bytes(bytes.split_off(at)));

@@ -1,4 +1,5 @@
-//! What can go wrong with a module, when and how: deterministic, for tests and demonstrations.
+//! What can go wrong with a module, when and how. Everything is deterministic, for tests and
+//! demonstrations.
 
 mod armed;
 mod fault;

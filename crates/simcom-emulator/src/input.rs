@@ -1,4 +1,4 @@
-//! What typed bytes are: commands, or data for whoever printed the prompt.
+//! What typed bytes are: commands, or data for the command that printed the prompt.
 
 use bytes::{Bytes, BytesMut};
 
@@ -20,9 +20,9 @@ pub(crate) enum Input {
 #[derive(Debug)]
 pub(crate) struct Data {
     pub(crate) extent: Extent,
-    /// None: the running upload.
+    /// `None`: the data belongs to the running upload.
     pub(crate) receipt: Option<Receipt>,
-    /// Where faults count: the command and the bytes typed so far.
+    /// The command and the bytes typed so far, by which faults count.
     pub(crate) command: (String, u32),
     pub(crate) typed: u64,
 }
@@ -37,7 +37,7 @@ pub(crate) enum Extent {
 }
 
 impl Extent {
-    /// Content among `bytes`, how many of them were used, and whether that was the end.
+    /// The content among `bytes`, how many of them were used, and whether the data has ended.
     pub(crate) fn read(&mut self, bytes: &[u8]) -> (Bytes, usize, bool) {
         match self {
             Self::Remaining(remaining) => {
@@ -53,8 +53,8 @@ impl Extent {
                         ETX if !*escaped => *escaped = true,
                         CTRL_Z if !*escaped => return (content.freeze(), index + 1, true),
                         _ => {
-                            // TODO-correctness: what ETX before another byte means is not
-                            // documented; the byte is taken as it is.
+                            // TODO-correctness: no document says what ETX before another byte
+                            // means. The byte is taken as it is.
                             *escaped = false;
                             content.extend_from_slice(&[byte]);
                         }

@@ -1,4 +1,4 @@
-//! The choices a real module's firmware makes and no document settles.
+//! Choices of a real module's firmware that no document settles.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// How one emulated module behaves where documents are silent or firmware differs.
+/// How one emulated module behaves where documents say nothing or firmwares differ.
 ///
 /// The defaults follow the vendor's printed logs; see each field. Command names in lists and maps
 /// are written as on the wire without `AT`, for example `+CFTPSPWD`.
@@ -27,16 +27,16 @@ pub struct Knobs {
     pub ok_order: OkOrder,
     /// The same for single commands.
     pub ok_order_of: BTreeMap<String, OkOrder>,
-    /// How a failure that the network caused is worded.
+    /// How a failure that the network caused is reported.
     pub failure_form: FailureForm,
-    /// The same for single commands; `+CFTPSSIZE` is the one where firmware differs most.
+    /// The same for single commands. Firmwares differ most in `+CFTPSSIZE`.
     pub failure_form_of: BTreeMap<String, FailureForm>,
     /// The bytes of the data prompt.
     pub prompt: Prompt,
     /// Largest `DATA` frame in bytes; 0 takes the family's own (1480 or 1024).
     pub chunk: usize,
-    /// Whether frame sizes vary below that, as they do when a module reports what the network
-    /// just delivered.
+    /// Whether frame sizes vary below that, like those of a module that reports what the network has just
+    /// delivered.
     pub chunk_random: bool,
     /// Whether a CR LF follows the payload of a frame. Off: field parsers count without it.
     pub trailing_crlf: bool,
@@ -49,34 +49,34 @@ pub struct Knobs {
     pub cache_limit: usize,
     /// What happens when the cache is full.
     pub cache_full: CacheFull,
-    /// STOP while logged in. The A76XX manual (§17.2.4) says `ERROR`; a field log shows success.
-    pub stop_while_logged_in: Verdict,
-    /// START when already started: undocumented; libraries expect it to be refused.
-    pub start_when_started: Verdict,
-    /// LOGIN when already logged in: undocumented; libraries log out first.
-    pub login_when_logged_in: Verdict,
-    /// File commands without a login: owners of SIM7600 boards saw a bare `ERROR`.
-    pub not_logged_in: Verdict,
-    /// An FTPS command while another one is still running.
-    pub busy: Verdict,
+    /// The answer to STOP while logged in. The A76XX manual (§17.2.4) says `ERROR`; a field log shows success.
+    pub stop_while_logged_in: Reaction,
+    /// The answer to START when already started. It is undocumented; libraries expect a refusal.
+    pub start_when_started: Reaction,
+    /// The answer to LOGIN when already logged in. It is undocumented; libraries log out first.
+    pub login_when_logged_in: Reaction,
+    /// The answer to file commands without a login. Owners of SIM7600 boards saw a bare `ERROR`.
+    pub not_logged_in: Reaction,
+    /// The answer to an FTPS command while another one is running.
+    pub busy: Reaction,
     /// Whether ABORT lets the interrupted command print its own result (code 2) first.
     pub abort_emits_terminal: bool,
-    /// What becomes of a command line typed while a download is pushed to the same port. Whether
-    /// ABORT is heard there is documented nowhere; its purpose asks for it.
+    /// What becomes of a command line typed while a download is pushed to the same port. No document says
+    /// whether ABORT is heard then, but it would have no purpose otherwise.
     pub typed_while_pushing: Hearing,
-    /// Whether bytes that arrive between `AT+CFTPSPUT` and the prompt are kept as data (true) or
-    /// lost (false). Lost: it makes a host that does not wait visible.
+    /// Whether bytes that arrive between `AT+CFTPSPUT` and the prompt are kept as data (true) or lost (false).
+    /// Lost: this shows a host that does not wait.
     pub keep_early_data: bool,
-    /// Whether a failure in the middle of an upload ends its prompt at once, so that what the host
-    /// still types is read as command lines. The manual has it reported behind the mark (L1215 (c)).
+    /// Whether a failure in the middle of an upload ends its prompt at once, so that what the host goes on
+    /// typing is read as command lines. By the manual, it is reported after the mark (L1215 (c)).
     pub failure_ends_prompt: bool,
     /// From the end of a command line to its first answer byte.
     #[serde(with = "humantime_serde")]
     pub command_latency: Duration,
-    /// From what the network said to the result line.
+    /// From the network's answer to the result line.
     #[serde(with = "humantime_serde")]
     pub result_latency: Duration,
-    /// From power-up to the first line; the UART is deaf before. About 10 s on SIM7600 boards.
+    /// From power-up to the first line. Before it, the UART is deaf. About 10 s on SIM7600 boards.
     #[serde(with = "humantime_serde")]
     pub boot_time: Duration,
     /// Whether the module is powered up with the emulator and still has to boot.
@@ -93,13 +93,13 @@ pub struct Knobs {
     pub result_never: Vec<String>,
     /// What the SIM says to `AT+CPIN?`.
     pub sim: Sim,
-    /// How long the SIM is being read after the module has started, and after `AT+CFUN=0` was left: until then
-    /// it is busy (14).
+    /// How long the SIM is read after the module has started, and after `AT+CFUN=0` was left. Until then it is
+    /// busy (14).
     #[serde(with = "humantime_serde")]
     pub sim_time: Duration,
     /// `AT+CFUN` at power-up: 1, or 0 or 4 where the radio was left off.
     pub functionality: u8,
-    /// `<stat>` of `+CREG` and its kin: 1 home, 5 roaming, 2 searching, 3 denied.
+    /// `<stat>` of `+CREG` and the like: 1 home, 5 roaming, 2 searching, 3 denied.
     pub registration: u8,
     /// How long the module searches for a network after it has started, and after the radio was
     /// switched on (`AT+CFUN=1`).
@@ -107,36 +107,36 @@ pub struct Knobs {
     pub registration_time: Duration,
     /// `<rssi>` of `+CSQ`, 0 to 31, 99 unknown.
     pub rssi: u8,
-    /// Whether data connections resume the TLS session of the control connection. Owners of
-    /// A7670E modules report what happens when they do not and the server insists.
+    /// Whether data connections resume the TLS session of the control connection. Owners of A7670E modules
+    /// report what happens when they do not and the server insists on it.
     pub tls_session_reuse: bool,
     /// Whether `sslversion` 4 ("all") includes TLS 1.3. Off: the manuals' list ends at TLS 1.2.
     pub tls13: bool,
-    /// Whether FSLS prints names outside ASCII as `{non-ascii}"<hex>"`, or as they are. No document
-    /// shows one; on, as PWD prints them (L1209).
+    /// Whether FSLS prints names outside ASCII as `{non-ascii}"<hex>"`, or as they are. No document shows one.
+    /// On, because PWD prints them like this (L1209).
     pub names_in_hex: bool,
-    /// Letters of the drives that can be entered and whose FSMEM is answered with `ERROR`, as owners report of
+    /// Letters of the drives that can be entered but whose FSMEM is answered with `ERROR`, as owners report of
     /// a slot without a card.
     pub memory_refused: String,
-    /// Bytes that the module sends by itself every [`Knobs::chatter_every`], line ends included:
-    /// unsolicited lines that the host cannot switch off, or the sentences of a satellite receiver,
-    /// which many boards let out of the AT port. Empty: none.
+    /// Bytes that the module sends by itself every [`Knobs::chatter_every`], including line ends: unsolicited
+    /// lines that the host cannot switch off, or the sentences of a satellite receiver, which many boards let
+    /// out of the AT port. Empty: none.
     pub chatter: String,
-    /// How often; nothing never.
+    /// How often. Zero means never.
     #[serde(with = "humantime_serde")]
     pub chatter_every: Duration,
-    /// The command that ends it when its value is 0, as `+CGNSSTST` does for satellite sentences
-    /// (SIM7500/SIM7600 AT manual V3.00), or that moves them to a port of their own when its second is, as
-    /// `+CGNSSPORTSWITCH` does; empty: none does.
+    /// The command that ends the chatter. It ends it with the value 0, as `+CGNSSTST` does for satellite
+    /// sentences (SIM7500/SIM7600 AT manual V3.00), or with the second value 0, which moves sentences to a
+    /// port of their own, as `+CGNSSPORTSWITCH` does. Empty: no command does.
     pub chatter_switch: String,
-    /// Whether a backslash and two hexadecimal digits in a string are one character, as V.250
-    /// §5.4.2.2 has it. Off: no manual of the vendor speaks of it.
+    /// Whether a backslash and two hexadecimal digits in a string are one character, as in V.250 §5.4.2.2.
+    /// Off: no manual of the vendor mentions it.
     pub decode_escapes: bool,
     /// One byte in this many to or from the host is lost; 0 none.
     pub lose_one_in: u32,
     /// One byte in this many to or from the host comes twice; 0 none.
     pub duplicate_one_in: u32,
-    /// Seed of everything random here.
+    /// Seed of everything random in the module.
     pub seed: u64,
 }
 
@@ -159,11 +159,11 @@ impl Default for Knobs {
             cache_complete_early: true,
             cache_limit: 102_400,
             cache_full: CacheFull::Stall,
-            stop_while_logged_in: Verdict::Error,
-            start_when_started: Verdict::Error,
-            login_when_logged_in: Verdict::Error,
-            not_logged_in: Verdict::Error,
-            busy: Verdict::Code(3),
+            stop_while_logged_in: Reaction::Error,
+            start_when_started: Reaction::Error,
+            login_when_logged_in: Reaction::Error,
+            not_logged_in: Reaction::Error,
+            busy: Reaction::Code(3),
             abort_emits_terminal: false,
             typed_while_pushing: Hearing::Heard,
             keep_early_data: false,
@@ -203,7 +203,7 @@ impl Default for Knobs {
 #[serde(rename_all = "snake_case")]
 #[value(rename_all = "snake_case")]
 pub enum OkOrder {
-    /// As the vendor's own logs print it for this family and command.
+    /// As the vendor's own logs show it for this family and command.
     #[default]
     Documented,
     /// `OK`, later the result.
@@ -212,7 +212,7 @@ pub enum OkOrder {
     ResultFirst,
 }
 
-/// How the failure of an accepted command is worded.
+/// How the failure of an accepted command is reported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 #[value(rename_all = "snake_case")]
@@ -235,7 +235,7 @@ pub enum FailureForm {
 #[serde(rename_all = "snake_case")]
 #[value(rename_all = "snake_case")]
 pub enum Prompt {
-    /// CR LF `>`: what field parsers wait for.
+    /// CR LF `>`, which field parsers wait for.
     #[default]
     Sign,
     /// CR LF `>` blank: as the A76XX FTP(S) application note prints it.
@@ -292,7 +292,7 @@ pub enum Sim {
     Ready,
     /// None in the holder.
     Absent,
-    /// It does not serve, or there is none: SIMCom modules say the same of both.
+    /// It does not serve, or there is none: SIMCom modules say the same about both.
     Failed,
     /// Waits for its PIN, which is 1234.
     Pin,
@@ -300,47 +300,47 @@ pub enum Sim {
     Puk,
 }
 
-/// What a command gets in a state that does not suit it: `error`, `ok`, or a result code.
+/// How the module answers a command in a state that does not suit it: `error`, `ok`, or a result code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub enum Verdict {
+pub enum Reaction {
     /// A bare `ERROR`.
     Error,
-    /// It is carried out, or pretended to be.
+    /// It is carried out, or the module pretends so.
     Ok,
     /// It fails with this result code.
     Code(u16),
 }
 
-impl FromStr for Verdict {
-    type Err = VerdictError;
+impl FromStr for Reaction {
+    type Err = ReactionError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "error" => Ok(Self::Error),
             "ok" => Ok(Self::Ok),
-            number => number.parse().map(Self::Code).map_err(|_| VerdictError {
+            number => number.parse().map(Self::Code).map_err(|_| ReactionError {
                 text: text.to_owned(),
             }),
         }
     }
 }
 
-impl TryFrom<String> for Verdict {
-    type Error = VerdictError;
+impl TryFrom<String> for Reaction {
+    type Error = ReactionError;
 
-    fn try_from(text: String) -> Result<Self, VerdictError> {
+    fn try_from(text: String) -> Result<Self, ReactionError> {
         text.parse()
     }
 }
 
-impl From<Verdict> for String {
-    fn from(verdict: Verdict) -> Self {
-        verdict.to_string()
+impl From<Reaction> for String {
+    fn from(reaction: Reaction) -> Self {
+        reaction.to_string()
     }
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for Reaction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Error => f.write_str("error"),
@@ -353,7 +353,7 @@ impl fmt::Display for Verdict {
 /// The text is none of `error`, `ok` and a number.
 #[derive(Debug, thiserror::Error)]
 #[error("`{text}` is neither `error`, `ok` nor a result code")]
-pub struct VerdictError {
+pub struct ReactionError {
     text: String,
 }
 
@@ -377,8 +377,8 @@ mod tests {
         let knobs: Knobs = toml::from_str("busy = \"error\"\nstart_when_started = \"11\"").unwrap();
         assert_eq!(
             (knobs.busy, knobs.start_when_started),
-            (Verdict::Error, Verdict::Code(11))
+            (Reaction::Error, Reaction::Code(11))
         );
-        assert!("often".parse::<Verdict>().is_err());
+        assert!("often".parse::<Reaction>().is_err());
     }
 }

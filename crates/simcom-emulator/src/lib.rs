@@ -1,13 +1,13 @@
-//! A SIMCom module in software: it takes the bytes a host types on its AT port and answers with
-//! the bytes a module would, carrying every FTPS command to an FTP server.
+//! A SIMCom module in software. It takes the bytes that a host types on its AT port, answers with
+//! the bytes that a module would send, and carries every FTPS command to an FTP server.
 //!
 //! [`Emulator`] is the module without I/O and without a clock: bytes, network events and times go
 //! in, [`Action`]s come out. [`uplink`] holds the two networks behind it (a tree in memory, and a
 //! real FTP client); [`serve`] joins an emulator and a network to a byte stream or a
 //! pseudo-terminal.
 //!
-//! Replies are written as literal bytes by rules of this module alone, from the vendor's
-//! documents: it shares no code with the host side, so a misreading there is not mirrored here.
+//! Replies are written as literal bytes by rules of this module alone, from the vendor's documents.
+//! It shares no code with the host's side, so a misreading there is not repeated here.
 
 mod boot;
 mod commands;
@@ -18,11 +18,11 @@ mod faults;
 mod input;
 mod knobs;
 mod line;
+mod model;
 mod network_loss;
-mod operation;
 mod outbox;
+mod pending;
 mod power;
-mod profile;
 pub mod request;
 pub mod serve;
 mod session;
@@ -37,6 +37,6 @@ mod tests;
 pub use emulator::{Action, Emulator};
 pub use faults::{Effect, Fault, Phase, Stuck, Trigger};
 pub use knobs::{
-    CacheFull, FailureForm, Hearing, Knobs, OkOrder, Prompt, Sim, Verdict, VerdictError,
+    CacheFull, FailureForm, Hearing, Knobs, OkOrder, Prompt, Reaction, ReactionError, Sim,
 };
-pub use profile::{Family, Profile};
+pub use model::{Family, Model};

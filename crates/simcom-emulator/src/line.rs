@@ -3,9 +3,9 @@
 //! V.250 §5.2: a line is `AT`, a body and CR. Extended commands (`+NAME`) are separated by `;`;
 //! basic ones may follow each other directly.
 //!
-//! More than 400 lines: it is one grammar, and the tests of each of its rules.
+//! More than 400 lines: this is one grammar, with the tests of each of its rules.
 
-/// Longest body the module takes. SIMCom manual §1.4.4: 559 characters, else `ERROR`.
+/// Longest body that the module takes. SIMCom manual §1.4.4: 559 characters, else `ERROR`.
 const LINE_LIMIT: usize = 559;
 /// Most commands on one line, SIMCom manual §1.4.4.
 const COMMAND_LIMIT: usize = 39;
@@ -18,7 +18,7 @@ pub(crate) struct LineBuffer {
 }
 
 impl LineBuffer {
-    /// Takes one byte; a CR yields the line.
+    /// Takes one byte. A CR returns the line.
     pub(crate) fn push(&mut self, byte: u8) -> Option<Typed> {
         match byte {
             b'\r' => {
@@ -30,13 +30,13 @@ impl LineBuffer {
                     Typed::of(&typed)
                 })
             }
-            // V.250 §5.2.2: S5, backspace, takes back the last character.
+            // V.250 §5.2.2: S5, backspace, deletes the last character.
             0x08 => {
                 self.typed.pop();
                 None
             }
             _ => {
-                // Two more for `AT` itself: the limit counts what follows it.
+                // Two more for `AT` itself: the limit counts the characters after it.
                 if self.typed.len() < LINE_LIMIT + 2 {
                     self.typed.push(byte);
                 } else {
@@ -48,14 +48,14 @@ impl LineBuffer {
     }
 }
 
-/// What a finished line amounts to.
+/// What a finished line is.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Typed {
-    /// Not a command line: V.250 §5.2.1 has everything before `AT` discarded.
+    /// It is no command line: V.250 §5.2.1 discards everything before `AT`.
     Noise,
-    /// More than the module holds.
+    /// It is longer than the module holds.
     TooLong,
-    /// These commands, or a syntax error.
+    /// It has these commands, or a syntax error.
     Commands(Result<Vec<Command>, SyntaxError>),
 }
 
@@ -156,7 +156,7 @@ fn basic(text: &[u8]) -> Result<(Command, &[u8]), SyntaxError> {
     let (number, tail) = rest.split_at_checked(digits).ok_or(SyntaxError)?;
     let name = String::from_utf8_lossy(name).to_ascii_uppercase();
     let (form, tail) = match (name.as_str(), tail) {
-        // V.250 §6.3.1: all that follows is the number to be called.
+        // V.250 §6.3.1: everything that follows is the number to be called.
         ("D", _) => (Form::Execute(rest.to_vec()), &[][..]),
         // V.250 §5.3.2.
         ("S", [b'?', tail @ ..]) => (Form::Read, tail),
@@ -171,7 +171,7 @@ fn basic(text: &[u8]) -> Result<(Command, &[u8]), SyntaxError> {
 }
 
 /// The command with the escapes of V.250 §5.4.2.2 decoded: a backslash and two hexadecimal digits.
-/// A quotation mark stays as it was typed, since parameters are split later.
+/// A quotation mark stays escaped, since parameters are split later.
 pub(crate) fn unescaped(command: &Command) -> Command {
     let Form::Write(values) = &command.form else {
         return command.clone();
@@ -228,7 +228,7 @@ impl Parameter {
         }
     }
 
-    /// The text or the word: some file-system commands take names either way.
+    /// The text or the word: some file-system commands take names in either form.
     pub(crate) fn name(&self) -> Option<&[u8]> {
         match self {
             Self::Text(name) | Self::Word(name) if !name.is_empty() => Some(name),

@@ -28,7 +28,7 @@ fn main() -> ExitCode {
                 text += &format!(": {error}");
                 cause = error.source();
             }
-            // Where standard error is closed too, the exit code says it alone.
+            // Where standard error is closed too, only the exit code says it.
             let _ = writeln!(io::stderr(), "{text}");
             ExitCode::FAILURE
         }
@@ -40,7 +40,7 @@ fn run(module: EmulateArgs) -> Result<(), Box<dyn Error>> {
         .enable_all()
         .build()?;
     let ended = runtime.block_on(emulate::run(module));
-    // A write to standard output that nobody reads does not keep the process.
+    // A write to standard output that nobody reads does not keep the process running.
     runtime.shutdown_background();
     Ok(ended?)
 }

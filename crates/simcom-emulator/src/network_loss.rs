@@ -5,17 +5,17 @@ use bytes::{Bytes, BytesMut};
 use crate::emulator::Emulator;
 use crate::faults::Stuck;
 use crate::input::Input;
-use crate::operation::Kind;
+use crate::pending::Kind;
 use crate::request::{Ask, TransferType};
-use crate::session::Standing;
+use crate::session::SessionState;
 
 impl Emulator {
     /// The server closed the control connection.
     pub(crate) fn peer_closed(&mut self) {
-        if self.session.standing != Standing::LoggedIn {
+        if self.session.state != SessionState::LoggedIn {
             return;
         }
-        self.session.standing = Standing::Dead;
+        self.session.state = SessionState::Dead;
         self.fail_running(4);
         self.say("+CFTPSNOTIFY: PEER CLOSED");
     }
@@ -25,30 +25,30 @@ impl Emulator {
         self.say("+CGEV: ME PDN DEACT 1");
         self.settings.pdn_active = false;
         self.settings.net_open = false;
-        if self.session.standing == Standing::Idle {
+        if self.session.state == SessionState::Idle {
             return;
         }
         self.ask(Ask::DropAll);
-        self.session.standing = Standing::NoNetwork;
+        self.session.state = SessionState::NoNetwork;
         self.fail_running(10);
-        if let Some(notice) = self.profile.disconnect_notice {
-            self.session.standing = Standing::Idle;
+        if let Some(notice) = self.model.disconnect_notice {
+            self.session.state = SessionState::Idle;
             self.say(notice);
         }
     }
 
-    /// Connections carry nothing any more, and nothing says so.
+    /// Connections carry no data any more, and no line says so.
     pub(crate) fn get_stuck(&mut self, what: Stuck) {
         self.stuck = Some(what);
-        if self.session.standing == Standing::Idle {
+        if self.session.state == SessionState::Idle {
             return;
         }
         self.ask(Ask::DropAll);
-        self.session.standing = Standing::NoNetwork;
+        self.session.state = SessionState::NoNetwork;
         self.fail_running(10);
     }
 
-    /// A command let go of something: what was stuck there, or depends on it, is free.
+    /// A command freed something: what was stuck there, or depends on it, is free.
     pub(crate) fn let_go(&mut self, of: Stuck) {
         let free = match (of, self.stuck) {
             (_, None) => false,
@@ -61,7 +61,7 @@ impl Emulator {
         }
     }
 
-    /// `<stat>` of `+CREG` and its kin as it is now.
+    /// The current `<stat>` of `+CREG` and the like.
     pub(crate) fn registration(&self) -> u8 {
         let searches = self.stuck == Some(Stuck::Radio) || self.now < self.settings.registers_at;
         match (self.settings.functionality, self.knobs.registration) {
@@ -73,15 +73,15 @@ impl Emulator {
 
     /// Ends the running command, if any, with a code.
     pub(crate) fn fail_running(&mut self, code: u16) {
-        let Some(operation) = &mut self.operation else {
+        let Some(pending) = &mut self.pending else {
             return;
         };
-        if let Kind::Upload(upload) = &mut operation.kind
+        if let Kind::Upload(upload) = &mut pending.kind
             && upload.prompted
             && !upload.complete
         {
-            // SIMCom manual L1215 (c): a failure during input is reported after it; the first,
-            // since those that follow are of its making.
+            // SIMCom manual L1215 (c): a failure during input is reported after it. The first one
+            // is reported, since it causes those that follow.
             upload.failed.get_or_insert(code);
             if !self.knobs.failure_ends_prompt {
                 return;
@@ -89,13 +89,13 @@ impl Emulator {
             upload.complete = true;
             self.input = Input::Commands;
         }
-        operation.waiting = None;
+        pending.waiting = None;
         self.fail(code);
     }
 
-    /// Forgets the login: directory, type and cache go with it.
-    pub(crate) fn leave(&mut self, standing: Standing) {
-        self.session.standing = standing;
+    /// Ends the login. Its directory, type and cache are forgotten.
+    pub(crate) fn leave(&mut self, state: SessionState) {
+        self.session.state = state;
         self.session.transfer_type = TransferType::Binary;
         self.session.cache = BytesMut::new();
     }

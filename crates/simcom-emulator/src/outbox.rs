@@ -1,4 +1,4 @@
-//! What waits to go to the host, each item with its time.
+//! What waits to be sent to the host, each item with its time.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub(crate) enum Item {
 }
 
 impl Outbox {
-    /// Appends; an item never overtakes the one before it.
+    /// Appends an item. It never overtakes the one before it.
     pub(crate) fn push(&mut self, due: Duration, item: Item) {
         let due = self.queue.back().map_or(due, |(last, _)| due.max(*last));
         if let Item::Bytes(bytes) = &item {

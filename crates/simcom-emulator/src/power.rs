@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use crate::knobs::Knobs;
 
-/// Whether the module listens.
+/// Whether the module hears its host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Power {
     /// Up.
     On,
-    /// Up, and the lines that follow the reading of the SIM are still to come.
+    /// Up. The lines that follow the reading of the SIM are still to come.
     Settling { until: Duration },
     /// Deaf until then.
     Booting { until: Duration, settled: Duration },
@@ -18,7 +18,8 @@ pub(crate) enum Power {
 }
 
 impl Power {
-    /// The SIM lines come half a boot time after the first: they trail by seconds in field logs.
+    /// The SIM lines come half a boot time after the first lines: in field logs they come seconds
+    /// later.
     pub(crate) fn booting(now: Duration, knobs: &Knobs) -> Self {
         let until = now + knobs.boot_time;
         Self::Booting {

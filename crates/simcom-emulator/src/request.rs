@@ -1,9 +1,9 @@
 //! What the module asks of the network, as values.
 //!
-//! The core puts out [`Request`]s and takes [`Event`]s; it never sees a socket. Every request is
+//! The core sends [`Request`]s and takes [`Event`]s; it never sees a socket. Every request is
 //! answered by exactly one [`Event::Answer`] with its number. The core itself paces a download by
-//! asking for one [`Ask::Read`] after another, so a slow serial line slows the server; an upload
-//! is paced by the answers to [`Ask::StoreData`], of which only a bounded number is outstanding.
+//! asking one [`Ask::Read`] after another, so a slow serial line slows the server. An upload is
+//! paced by the answers to [`Ask::StoreData`], of which only a bounded number is outstanding.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -14,7 +14,7 @@ use secrecy::SecretString;
 /// One question to the network.
 #[derive(Debug)]
 pub struct Request {
-    /// Comes back in the answer. Rises; an answer with a number nobody waits for is ignored.
+    /// Comes back in the answer. It rises. An answer with an unknown number is ignored.
     pub id: u64,
     /// What is asked.
     pub ask: Ask,
@@ -25,9 +25,9 @@ pub struct Request {
 pub enum Ask {
     /// Connect and log in. Answered by [`Answer::Done`].
     Login(Box<Login>),
-    /// Say goodbye and close. Always [`Answer::Done`].
+    /// Say goodbye and close. Always answered by [`Answer::Done`].
     Logout,
-    /// Close every connection at once, whatever runs. Always [`Answer::Done`].
+    /// Close every connection at once, whatever is running. Always answered by [`Answer::Done`].
     DropAll,
     /// CWD. [`Answer::Done`].
     Cwd(Bytes),
@@ -43,7 +43,7 @@ pub enum Ask {
     Size(Bytes),
     /// TYPE. [`Answer::Done`].
     Type(TransferType),
-    /// LIST, of the current directory where there is none. [`Answer::Done`], then [`Ask::Read`].
+    /// LIST, of the current directory where there is no path. [`Answer::Done`], then [`Ask::Read`].
     List(Option<Bytes>),
     /// RETR from an offset. [`Answer::Done`], then [`Ask::Read`].
     Retrieve {
@@ -52,13 +52,13 @@ pub enum Ask {
         /// Sent as REST where not 0.
         offset: u64,
     },
-    /// The next bytes of the running download or listing. [`Answer::Data`], at most `max` bytes
-    /// and at least one, or [`Answer::End`] once the server has confirmed the whole.
+    /// The next bytes of the running download or listing. Answered by [`Answer::Data`], at most
+    /// `max` bytes and at least one, or by [`Answer::End`] once the server has confirmed the whole.
     Read {
         /// Most bytes wanted.
         max: usize,
     },
-    /// STOR from an offset; the file exists on the server from here on. [`Answer::Done`].
+    /// STOR from an offset. From here on, the file exists on the server. [`Answer::Done`].
     StoreBegin {
         /// The remote file.
         path: Bytes,
@@ -69,20 +69,20 @@ pub enum Ask {
     StoreData(Bytes),
     /// The content is complete. [`Answer::Done`] once the server has confirmed the file.
     StoreEnd,
-    /// Give the running transfer up and keep the session. Always [`Answer::Done`].
+    /// Give up the running transfer and keep the session. Always answered by [`Answer::Done`].
     DropTransfer,
     /// Look a name up. [`Answer::Address`].
     Resolve(String),
 }
 
-/// What LOGIN, SINGLEIP and the TLS settings amount to.
+/// The login that LOGIN, SINGLEIP and the TLS settings describe.
 #[derive(Clone, Debug)]
 pub struct Login {
     /// Name or address of the server.
     pub host: String,
     /// Control port.
     pub port: u16,
-    /// User name; `anonymous` where the command had none.
+    /// User name. `anonymous` where the command had none.
     pub user: String,
     /// Password.
     pub password: SecretString,
@@ -90,7 +90,7 @@ pub struct Login {
     pub security: Security,
     /// Data connections go to the address of the control connection, whatever PASV says.
     pub single_ip: bool,
-    /// Data connections are opened by the module (PASV) or by the server (PORT).
+    /// The module opens data connections (PASV), or the server does (PORT).
     pub passive: bool,
     /// TLS of the control connection.
     pub control_tls: TlsSettings,
@@ -113,31 +113,31 @@ pub enum Security {
     Implicit,
 }
 
-/// One SSL context of the module, resolved to the bytes of its files.
+/// One SSL context of the module, with the bytes of its files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsSettings {
     /// Which versions are offered.
     pub versions: TlsVersions,
-    /// The server must present a chain to `ca` for its host name.
+    /// The server must present a chain that ends at `ca`, for its host name.
     pub verify_server: bool,
     /// PEM of the trusted certificates.
     pub ca: Option<Bytes>,
-    /// PEM of the client certificate and its key, where the server is to see one.
-    pub identity: Option<Identity>,
+    /// PEM of the client certificate and its key, where the server gets one.
+    pub identity: Option<ClientCertificate>,
     /// Whether the host name is sent in the hello.
     pub sni: bool,
 }
 
 /// A client certificate with its key, both PEM.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Identity {
+pub struct ClientCertificate {
     /// The chain, leaf first.
     pub chain: Bytes,
     /// The private key.
     pub key: Bytes,
 }
 
-impl fmt::Debug for Identity {
+impl fmt::Debug for ClientCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity").finish_non_exhaustive()
     }
@@ -146,7 +146,7 @@ impl fmt::Debug for Identity {
 /// `sslversion` of `AT+CSSLCFG`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TlsVersions {
-    /// SSL 3.0, TLS 1.0 or TLS 1.1 only: no current TLS library offers them any more.
+    /// SSL 3.0, TLS 1.0 or TLS 1.1 only. No current TLS library offers them.
     Obsolete,
     /// TLS 1.2 only.
     #[default]
@@ -178,7 +178,7 @@ pub enum Event {
     PeerClosed,
 }
 
-/// What came of a request that succeeded.
+/// The answer to a request that succeeded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// It is done.
@@ -203,7 +203,7 @@ pub enum Failure {
     /// 1: the TLS handshake failed.
     #[error("TLS alert")]
     Tls,
-    /// 2: something that fits nowhere else, such as a reply that is not FTP.
+    /// 2: any other failure, such as a reply that is not FTP.
     #[error("unknown error")]
     Unknown,
     /// 4: the server closed the connection.
@@ -215,7 +215,7 @@ pub enum Failure {
     /// 6: the transfer broke off.
     #[error("transfer failed")]
     Transfer,
-    /// 9: the server said no (replies 4xx and 5xx, RFC 959 §4.2.1).
+    /// 9: the server refused (replies 4xx and 5xx, RFC 959 §4.2.1).
     #[error("operation rejected by the server")]
     Refused,
     /// 10: no network.
@@ -230,7 +230,7 @@ pub enum Failure {
     /// 14: the TCP connection was refused or timed out.
     #[error("connect failed")]
     Connect,
-    /// 421: the server ended the session for idleness.
+    /// 421: the server ended the idle session.
     #[error("server response timeout")]
     ServerTimeout,
 }
@@ -254,7 +254,7 @@ impl Failure {
         }
     }
 
-    /// Whether the control connection is gone with it.
+    /// Whether the control connection is closed by it.
     #[must_use]
     pub const fn ends_session(self) -> bool {
         matches!(

@@ -1,8 +1,8 @@
 //! Joins an emulated module to a byte stream, with the real network behind it.
 //!
-//! [`Module`] is the module with its network and its clock. It is served on any stream by
-//! [`Module::serve`], inside a program by [`in_process`], on a pseudo-terminal by [`pty`], and
-//! from the command line by [`emulate`].
+//! [`Module`] is the module with its network and its clock. [`Module::serve`] serves it on any
+//! stream, [`in_process`] inside a program, [`pty`] on a pseudo-terminal, and [`emulate`] from the
+//! command line.
 
 pub mod emulate;
 mod module;

@@ -1,4 +1,4 @@
-//! What the basic commands set and read back.
+//! The values that basic commands set and read back.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// As after power-up.
+    /// The values after power-up.
     pub(crate) fn new(knobs: &Knobs) -> Self {
         Self {
             echo: knobs.echo,
@@ -51,12 +51,12 @@ impl Settings {
     }
 }
 
-/// A file or certificate the host is typing in.
+/// A file or certificate that the host is typing.
 #[derive(Debug)]
 pub(crate) struct Receipt {
-    /// What is to be done with it.
+    /// What is done with it.
     pub(crate) kind: ReceiptKind,
-    /// What has come.
+    /// The bytes that have come.
     pub(crate) content: BytesMut,
 }
 

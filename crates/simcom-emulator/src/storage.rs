@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::{Bytes, BytesMut};
 
-/// Where certificates live; `<dir>` 4 of GETFILE (SIMCom manual L1212).
+/// The directory of certificates; `<dir>` 4 of GETFILE (SIMCom manual L1212).
 pub(crate) const CERTIFICATES: &str = "/mssl_cert/";
-/// Names may not hold these (SIMCom manual §20, file-system commands).
+/// Characters that names may not hold (SIMCom manual §20, file-system commands).
 const FORBIDDEN: &[u8] = b"\\:*?\"<>|,;";
 
 /// Files by full path (`F:/a/b.txt`), directories with a final slash (`F:/a/`).
@@ -44,12 +44,12 @@ impl Storage {
         }
     }
 
-    /// The directory relative names start from.
+    /// The directory in which relative names are looked up.
     pub(crate) fn current(&self) -> &str {
         &self.current
     }
 
-    /// Changes it: a drive, a path, or `..`.
+    /// Changes the current directory: a drive, a path, or `..`.
     pub(crate) fn change_directory(&mut self, name: &[u8]) -> Result<(), StorageError> {
         let target = if name == b".." {
             parent(&self.current).ok_or(StorageError)?.to_owned()
@@ -69,7 +69,8 @@ impl Storage {
         let name = std::str::from_utf8(name).map_err(|_| StorageError)?;
         let full = match name.as_bytes() {
             [b'/', ..] => name.to_owned(),
-            // Drive letters are taken in either case: as in FAT, which the drives have.
+            // Drive letters are taken in either case: the drives have FAT, where case does not
+            // count.
             [_, b':', ..] => {
                 let (drive, rest) = name.split_at_checked(1).ok_or(StorageError)?;
                 format!("{}{rest}", drive.to_ascii_uppercase())
@@ -213,8 +214,8 @@ impl Storage {
         self.total(drive).saturating_sub(self.used(drive))
     }
 
-    /// The certificate directory is small: SIMCom manual L1212 warns of it. 256 KiB holds 25
-    /// certificates of the largest size CCERTDOWN takes.
+    /// The certificate directory is small: SIMCom manual L1212 warns of that. 256 KiB holds 25
+    /// certificates of the largest size that CCERTDOWN takes.
     fn total(&self, drive: char) -> u64 {
         self.drives
             .iter()
@@ -238,7 +239,7 @@ fn directory(mut path: String) -> String {
     path
 }
 
-/// The directory a path lies in; none for a drive.
+/// The directory of a path. `None` for a drive.
 fn parent(path: &str) -> Option<&str> {
     let path = path.strip_suffix('/').unwrap_or(path);
     let at = path.rfind('/')?;

@@ -7,12 +7,12 @@ use crate::faults::{Direction, Phase};
 use crate::input::{Data, Extent, Input};
 use crate::knobs::Hearing;
 use crate::line::Typed;
-use crate::operation::{Kind, Operation, Target, Upload};
 use crate::outbox::Item;
+use crate::pending::{Kind, PendingCommand, Target, Upload};
 use crate::request::{Answer, Ask, Failure};
 use crate::settings::Receipt;
 
-/// Upload content the network has not confirmed taking, before the module stops reading.
+/// Most upload content that the network has not confirmed, before the module stops reading.
 const UNCONFIRMED_LIMIT: usize = 64 * 1024;
 /// The same in pieces, for a host that types byte by byte.
 const PIECES_LIMIT: usize = 256;
@@ -65,7 +65,7 @@ impl Emulator {
         }
     }
 
-    /// Takes up the bytes that came while a command ran.
+    /// Takes the bytes that came while a command was running.
     pub(crate) fn feed_held(&mut self) {
         if !self.held.is_empty() && !self.occupied() && !self.is_deaf() {
             let held = std::mem::take(&mut self.held);
@@ -75,23 +75,23 @@ impl Emulator {
 
     /// Whether the command line waits for a final code.
     fn occupied(&self) -> bool {
-        self.operation
+        self.pending
             .as_ref()
-            .is_some_and(|operation| !operation.accepted)
+            .is_some_and(|pending| !pending.accepted)
             && matches!(self.input, Input::Commands)
     }
 
-    /// Whether it pushes a download and hears nothing meanwhile.
+    /// Whether the module pushes a download and hears nothing meanwhile.
     fn is_deaf(&self) -> bool {
-        let running = self.operation.as_ref().map(|operation| &operation.kind);
+        let running = self.pending.as_ref().map(|pending| &pending.kind);
         self.knobs.typed_while_pushing != Hearing::Heard
             && matches!(running, Some(Kind::Download(download)) if download.sink == Target::Port)
     }
 
     fn hold(&mut self, bytes: &[u8]) {
         let upload = matches!(
-            &self.operation,
-            Some(Operation {
+            &self.pending,
+            Some(PendingCommand {
                 kind: Kind::Upload(Upload { file: None, .. }),
                 ..
             })
@@ -112,8 +112,8 @@ impl Emulator {
             .map_or(bytes.len(), |at| at + 1);
         let (typed, rest) = bytes.split_at_checked(end).unwrap_or((bytes, &[]));
         if self.settings.echo {
-            // Control characters other than CR are neither part of a line nor echoed here: the
-            // LF of a host that ends lines with CR LF would land behind the answer.
+            // Control characters other than CR neither belong to a line nor are echoed: the LF of a
+            // host that ends lines with CR LF would come behind the answer.
             let echo: Bytes = typed
                 .iter()
                 .copied()
@@ -127,7 +127,7 @@ impl Emulator {
             Some(Typed::TooLong | Typed::Commands(Err(_))) => self.say("ERROR"),
             Some(Typed::Commands(Ok(commands))) => self.execute(commands),
         }
-        // Field code ends lines with CR LF; a LF that comes before the module has said anything
+        // Field code ends lines with CR LF. A LF that comes before the module has sent anything
         // belongs to the line, even where data is expected next.
         self.after_line = typed.ends_with(b"\r");
         rest
@@ -151,7 +151,7 @@ impl Emulator {
         self.take_data(content);
         if ended {
             self.data_complete();
-            // A cut past the end of the data never strikes.
+            // A cut behind the end of the data never strikes.
             return bytes
                 .get(bytes.len() - unused.len() - later.len()..)
                 .unwrap_or_default();
@@ -173,10 +173,10 @@ impl Emulator {
             receipt.content.extend_from_slice(&content);
             return;
         }
-        if let Some(Operation {
+        if let Some(PendingCommand {
             kind: Kind::Upload(upload),
             ..
-        }) = &mut self.operation
+        }) = &mut self.pending
             && upload.failed.is_none()
         {
             upload.unconfirmed = upload.unconfirmed.saturating_add(content.len());
@@ -204,8 +204,8 @@ impl Emulator {
 
     /// Whether the network has not yet taken much of what was typed.
     pub(crate) fn congested(&self) -> bool {
-        match &self.operation {
-            Some(Operation {
+        match &self.pending {
+            Some(PendingCommand {
                 kind: Kind::Upload(upload),
                 ..
             }) => upload.unconfirmed >= UNCONFIRMED_LIMIT || upload.pieces >= PIECES_LIMIT,
@@ -215,10 +215,10 @@ impl Emulator {
 
     /// The network took a piece of an upload, or failed to.
     pub(crate) fn stored(&mut self, answer: Result<Answer, Failure>) {
-        let Some(Operation {
+        let Some(PendingCommand {
             kind: Kind::Upload(upload),
             ..
-        }) = &mut self.operation
+        }) = &mut self.pending
         else {
             return;
         };

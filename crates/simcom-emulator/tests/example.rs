@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use simcom_emulator::uplink::memory::{Memory, Server};
-use simcom_emulator::{Emulator, Family, Knobs, Profile};
+use simcom_emulator::{Emulator, Family, Knobs, Model};
 use simcom_talk::dialogue::operation::Delivered;
 use simcom_talk::dialogue::{Moment, Output};
 
@@ -15,7 +15,7 @@ use simcom_talk::dialogue::{Moment, Output};
 #[expect(dead_code, reason = "`main` opens a real port")]
 mod get;
 
-/// A serial port with an emulated module behind it, whose clock goes on where a read waits.
+/// A serial port with an emulated module behind it. Its clock moves while a read waits.
 struct Line {
     emulator: Emulator,
     network: Memory,
@@ -73,7 +73,7 @@ fn the_example_prints_a_file_through_every_family() {
         let mut network = Memory::new();
         network.insert("ftp.example", 21, server);
         let port = Port(Rc::new(RefCell::new(Line {
-            emulator: Emulator::new(Profile::of(family), Knobs::default()),
+            emulator: Emulator::new(Model::of(family), Knobs::default()),
             network,
             now: Duration::ZERO,
             to_host: VecDeque::new(),
@@ -88,7 +88,7 @@ fn the_example_prints_a_file_through_every_family() {
         };
         assert_eq!(output, Output::Delivered(delivered));
         assert_eq!(out, content, "{family:?}");
-        // A file that is not there is an error in words.
+        // A missing file is an error in words.
         let operation = get::download(["ftp.example", "user", "password", "/d/none"]).unwrap();
         let error = get::run(&mut port.clone(), clock, operation, &mut out).unwrap_err();
         assert!(error.to_string().contains("AT+CFTPS"), "{error}");

@@ -13,7 +13,7 @@ use simcom_talk::ftps::value::{Host, Offset, Password, RemotePath, Server, Usern
 
 type Error = Box<dyn std::error::Error>;
 
-/// How long a read waits for a byte. Deadlines are looked at that often.
+/// How long a read waits for a byte, and so how often deadlines are checked.
 const TICK: Duration = Duration::from_millis(50);
 
 #[expect(
@@ -33,7 +33,7 @@ fn main() -> Result<(), Error> {
     Ok(())
 }
 
-/// Where the module must stand, and what it must do there.
+/// The operation: where the module must stand, and what it must do there.
 pub(crate) fn download([host, user, password, path]: [&str; 4]) -> Result<Operation, Error> {
     let (user, password) = (Username::new(user)?, Password::new(password)?);
     let server = Server::without_tls(Host::new(host)?, user, password);

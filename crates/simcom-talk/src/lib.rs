@@ -1,12 +1,12 @@
 //! The host's side of the conversation with a SIMCom cellular module that moves files by `AT+CFTPS..`.
 //!
-//! Three rooms, each of which names only those before it: [`at`], the grammar of V.250 (lines, prompts, counted
+//! There are three rooms, and each names only those before it: [`at`], the grammar of V.250 (lines, prompts, counted
 //! blocks); [`ftps`], the commands of SIMCom's manual as types, with their answers, error codes and listings;
-//! [`dialogue`], which conducts one task after the other and says what to write to the port, what to wait for and
+//! [`dialogue`], which carries out one task after the other and says what to write to the port, what to wait for and
 //! until when.
 //!
 //! Nothing here reads a port, a file or a clock, and nothing needs a runtime: bytes and times go in, steps come out.
-//! `examples/get.rs` is a program that reads a file over a serial port. What it does in a loop, once by hand:
+//! The program `examples/get.rs` reads a file over a serial port. This is what it does in a loop, once by hand:
 //!
 //! ```
 //! use simcom_talk::dialogue::operation::{Standing, Task};

@@ -24,12 +24,12 @@ impl Broker {
         for (period, used) in [("day", data.day.air), ("month", data.month.air)] {
             gauge!("cellftpd_data_used_bytes", "period" => period).set(float(used));
         }
-        for standing in self.shared.usage.standings() {
-            let period = match standing.period {
+        for limit_use in self.shared.usage.limit_uses() {
+            let period = match limit_use.period {
                 Period::Day => "day",
                 Period::Month => "month",
             };
-            gauge!("cellftpd_data_limit_bytes", "period" => period).set(float(standing.limit));
+            gauge!("cellftpd_data_limit_bytes", "period" => period).set(float(limit_use.limit));
         }
     }
 }

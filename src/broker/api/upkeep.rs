@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::broker::Broker;
-use crate::broker::catalogue::{Location, Profile};
+use crate::broker::catalogue::{Location, ServerProfile};
 use crate::broker::limits::Upkeep;
 use crate::broker::terms::{ServerChoice, Way};
 use crate::broker::usage::{Allowance, Moved, Traffic};
@@ -188,7 +188,7 @@ impl Broker {
         let name = servers.name_of(&LoggedIn::from(at.server.as_ref()));
         let location = match name.map(|name| servers.resolve(&ServerChoice::Profile(name.into()))) {
             Some(Ok(location)) => location,
-            _ => Location::of(Arc::clone(&at.server), Profile::default()),
+            _ => Location::of(Arc::clone(&at.server), ServerProfile::default()),
         };
         self.allowance(None, &location)
     }

@@ -16,12 +16,12 @@ pub(crate) struct Location {
     /// The directory as the server named it; empty before the server was asked.
     pub(crate) name: String,
     /// The server's settings in the configuration.
-    pub(crate) profile: Profile,
+    pub(crate) profile: ServerProfile,
 }
 
 /// The parts of a server's profile that concern operations on the shared link.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Profile {
+pub(crate) struct ServerProfile {
     /// Its name; `None` for a server named inline.
     pub(crate) name: Option<Arc<str>>,
     /// The priority of transfers whose callers do not set one.
@@ -36,7 +36,7 @@ pub(crate) struct Profile {
     pub(crate) code: NameCode,
 }
 
-impl Profile {
+impl ServerProfile {
     /// Whether a principal may call a method on it.
     pub(crate) fn allow(&self, principal: &Principal, method: &'static str) -> Result<(), Cause> {
         if self.access.allows(principal, method) {
@@ -67,12 +67,12 @@ impl Location {
             transfer_type: TransferType::Binary,
             base: Base::Login,
             name: String::new(),
-            profile: Profile::default(),
+            profile: ServerProfile::default(),
         }
     }
 
     /// The login directory of a server of the configuration.
-    pub(crate) fn of(server: Arc<Server>, profile: Profile) -> Self {
+    pub(crate) fn of(server: Arc<Server>, profile: ServerProfile) -> Self {
         Self {
             profile,
             ..Self::login(server)

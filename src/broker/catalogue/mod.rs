@@ -4,7 +4,7 @@ mod location;
 mod servers;
 mod session;
 
-pub(crate) use location::{Location, Profile};
+pub(crate) use location::{Location, ServerProfile};
 pub use servers::{ProfileInfo, Servers};
 pub use session::{Limits, OpenSession, SessionInfo, SessionRequest};
 pub(crate) use session::{SessionUse, Sessions};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::location::{Location, Profile};
+use super::location::{Location, ServerProfile};
 use crate::broker::terms::{Access, Cause, Principal, Priority, Rights, ServerChoice, Yields};
 use crate::broker::usage;
 use crate::modem::health::LoggedIn;
@@ -19,7 +19,7 @@ pub struct Servers {
 #[derive(Debug, Clone)]
 struct Known {
     server: Arc<Server>,
-    profile: Profile,
+    profile: ServerProfile,
 }
 
 /// A profile, for a principal that may use it.
@@ -67,9 +67,9 @@ impl Servers {
                      and change everything"
                 );
             }
-            let profile = Profile {
+            let profile = ServerProfile {
                 name: Some(name.as_str().into()),
-                ..Profile::default()
+                ..ServerProfile::default()
             };
             let server = Arc::new(server);
             (name, Known { server, profile })
@@ -148,9 +148,9 @@ impl Servers {
                          can read and change everything"
                     );
                 }
-                let profile = Profile {
+                let profile = ServerProfile {
                     code: *code,
-                    ..Profile::default()
+                    ..ServerProfile::default()
                 };
                 Ok(Location::of(Arc::clone(server), profile))
             }

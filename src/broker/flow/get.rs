@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::DropGuard;
 
 use crate::broker::Broker;
-use crate::broker::link::Place;
+use crate::broker::link::QueuePlace;
 use crate::broker::operation::Operation;
 use crate::broker::spool::{Reader, Spooled, Spools};
 use crate::broker::terms::{Cause, Error, Patience, Tally};
@@ -58,7 +58,7 @@ pub struct GetProgress {
     /// Its stage.
     pub stage: GetStage,
     /// Its place, while it is queued.
-    pub place: Place,
+    pub place: QueuePlace,
 }
 
 /// The stage of a Get.

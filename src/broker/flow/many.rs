@@ -12,12 +12,12 @@ use tokio_util::sync::DropGuard;
 
 use crate::broker::Broker;
 use crate::broker::catalogue::Location;
-use crate::broker::link::Place;
+use crate::broker::link::QueuePlace;
 use crate::broker::operation::{Feed, Operation};
 use crate::broker::terms::{Caller, Cause, Error, Target};
 use crate::modem::{self, JobId, clock};
 use simcom_talk::dialogue::failure::{self, Stage};
-use simcom_talk::dialogue::operation::{Output, Seen, Standing, Survey, Task, Wanted};
+use simcom_talk::dialogue::operation::{Output, Standing, Survey, SurveyedName, Task, WantedName};
 use simcom_talk::ftps::listing::Entry;
 use simcom_talk::ftps::value::RemotePath;
 
@@ -41,7 +41,7 @@ const FRUITLESS: u32 = 3;
 pub struct Many<T> {
     id: JobId,
     operation: Weak<Operation>,
-    place: watch::Receiver<Place>,
+    place: watch::Receiver<QueuePlace>,
     results: mpsc::Receiver<T>,
     driver: JoinHandle<Result<Counts, Error>>,
     ended: Option<Result<Counts, Error>>,
@@ -76,7 +76,7 @@ pub struct ManyProgress {
     /// Bytes that it has moved.
     pub moved: u64,
     /// Its place, while it waits.
-    pub place: Place,
+    pub place: QueuePlace,
 }
 
 /// The result of one file, by its index in the request.
@@ -377,9 +377,9 @@ pub(crate) async fn job(
 pub(crate) async fn survey(
     operation: &Operation,
     standing: &Standing,
-    names: Vec<Wanted>,
+    names: Vec<WantedName>,
     asks: bool,
-) -> Result<Vec<Seen>, Error> {
+) -> Result<Vec<SurveyedName>, Error> {
     let survey = Survey {
         names,
         asks,
@@ -529,7 +529,7 @@ async fn stat(
         let Some((first, _)) = group.first() else {
             continue;
         };
-        let names = group.iter().map(|(located, _)| Wanted {
+        let names = group.iter().map(|(located, _)| WantedName {
             path: located.path.clone(),
             size: None,
         });
@@ -556,7 +556,7 @@ async fn stat(
     Ok(())
 }
 
-fn known(operation: &Operation, seen: Seen) -> Result<Known, Error> {
+fn known(operation: &Operation, seen: SurveyedName) -> Result<Known, Error> {
     match (seen.entry, seen.size) {
         (entry @ Some(_), size) => Ok(Known {
             entry,

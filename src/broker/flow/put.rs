@@ -87,7 +87,7 @@ pub struct PutProgress {
     /// Bytes handed to the module.
     pub sent: u64,
     /// Its place, while it is queued.
-    pub place: link::Place,
+    pub place: link::QueuePlace,
 }
 
 /// The stage of a Put.

@@ -8,7 +8,7 @@ use crate::broker::Broker;
 use crate::broker::terms::{Caller, Cause, Error, Priority, Target};
 pub use moving::{ModuleProgress, Moving, TransferResult};
 use simcom_talk::dialogue::operation::{ModuleTransfer, Output, Standing, Task, WriteModuleFile};
-use simcom_talk::ftps::storage::{Entry, ModulePath, Space};
+use simcom_talk::ftps::storage::{DriveSpace, ModuleEntry, ModulePath};
 use simcom_talk::ftps::value::{Drive, Offset, RemotePath, TransferType};
 pub use writing::{WritingToModule, Written};
 
@@ -57,7 +57,7 @@ impl Broker {
         &self,
         caller: &Caller,
         directory: ModulePath,
-    ) -> Result<Vec<(Entry, Option<u64>)>, Error> {
+    ) -> Result<Vec<(ModuleEntry, Option<u64>)>, Error> {
         let task = Task::ListModule(directory);
         match self.on_storage(caller, "ListModuleFiles", task).await? {
             Output::ModuleFiles(files) => Ok(files),
@@ -113,7 +113,7 @@ impl Broker {
         &self,
         caller: &Caller,
         drive: Option<Drive>,
-    ) -> Result<Vec<Space>, Error> {
+    ) -> Result<Vec<DriveSpace>, Error> {
         let task = Task::Space(drive);
         match self.on_storage(caller, "GetModuleSpace", task).await? {
             Output::Space(space) => Ok(space),

@@ -9,7 +9,9 @@ use crate::broker::terms::{Caller, Cause, Error, Target};
 use crate::modem::clock;
 pub use remove::{Removed, RemovedCount, Removing};
 use simcom_talk::dialogue::failure::{self, Stage};
-use simcom_talk::dialogue::operation::{Directory, Found, Output, SessionTarget, Standing, Task};
+use simcom_talk::dialogue::operation::{
+    Directory, FoundName, Output, SessionTarget, Standing, Task,
+};
 use simcom_talk::ftps::errcode::ErrCode;
 use simcom_talk::ftps::listing::{Entry, Facts, Kind, Lines};
 use simcom_talk::ftps::lossless;
@@ -44,7 +46,7 @@ impl Broker {
         }
         let name = path.file_name().unwrap_or_default().to_owned();
         match self.run(operation, standing, Task::Stat(path)).await? {
-            Output::Found(Found::Listed(facts, raw)) => Ok(Entry {
+            Output::Found(FoundName::Listed(facts, raw)) => Ok(Entry {
                 facts: Some(Facts {
                     modified: facts.modified.or_else(|| modified(&raw)),
                     name,
@@ -54,7 +56,7 @@ impl Broker {
             }),
             // With most servers a name that is not listed and has a size is a file; some also give
             // a size for a directory.
-            Output::Found(Found::Hidden(size)) => Ok(entry(name, Kind::Other, Some(size))),
+            Output::Found(FoundName::Hidden(size)) => Ok(entry(name, Kind::Other, Some(size))),
             _ => Err(Cause::WrongAnswer.into()),
         }
     }

@@ -6,21 +6,21 @@ use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
 use tokio::time::sleep_until;
 
-use super::{Link, Place, Waiter};
-use crate::broker::scheduler::{Key, Verdict, Wish};
-use crate::broker::terms::Why;
+use super::{Link, QueuePlace, Waiter};
+use crate::broker::scheduler::{QueueKey, Verdict, Wish};
+use crate::broker::terms::YieldReason;
 use crate::modem::clock;
 
 /// An operation's place among those admitted. Dropping it frees the place.
 #[derive(Debug)]
 pub(crate) struct Slot {
     pub(super) link: Arc<Link>,
-    pub(super) key: Key,
+    pub(super) key: QueueKey,
 }
 
 impl Slot {
     /// Identifies the operation in the queue.
-    pub(crate) const fn key(&self) -> Key {
+    pub(crate) const fn key(&self) -> QueueKey {
         self.key
     }
 
@@ -66,7 +66,7 @@ impl Slot {
     }
 
     /// While the operation has the link: completes when it must yield, and answers why.
-    pub(crate) async fn wanted_by_others(&self) -> Why {
+    pub(crate) async fn wanted_by_others(&self) -> YieldReason {
         loop {
             // Registers before it looks, so that it misses no change in between.
             let mut changed = pin!(self.link.changed.notified());
@@ -91,7 +91,7 @@ impl Slot {
 
     /// Waits for the link. Dropping the future leaves the queue. `place` receives the number of
     /// operations that go first.
-    pub(crate) async fn turn(&self, wish: Wish, place: &watch::Sender<Place>) -> Option<Turn> {
+    pub(crate) async fn turn(&self, wish: Wish, place: &watch::Sender<QueuePlace>) -> Option<Turn> {
         // Dropped last: a turn that nobody took passes the link on.
         let (grant, granted) = oneshot::channel();
         let _asking = Asking { slot: self };
@@ -135,7 +135,7 @@ impl Drop for Asking<'_> {
 #[derive(Debug)]
 pub(crate) struct Turn {
     pub(super) link: Option<Arc<Link>>,
-    pub(super) key: Key,
+    pub(super) key: QueueKey,
 }
 
 impl Turn {

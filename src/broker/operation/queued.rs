@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::broker::link::Place;
+use crate::broker::link::QueuePlace;
 use crate::broker::terms::Principal;
 use crate::broker::watch::About;
 use crate::modem::JobId;
@@ -31,7 +31,7 @@ pub enum State {
         elapsed: Duration,
     },
     /// It waits for the link.
-    Waiting(Place),
+    Waiting(QueuePlace),
     /// It waits for its caller: for the first bytes of a Put, or for the reading of the last bytes
     /// of a Get.
     Aside,

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -12,7 +13,7 @@ use uuid::Uuid;
 
 use super::ended::{Ended, Endings};
 use super::{Operation, Pace};
-use crate::broker::catalogue::{Profile, SessionUse};
+use crate::broker::catalogue::{ServerProfile, SessionUse};
 use crate::broker::link::Link;
 use crate::broker::names::Names;
 use crate::broker::operation::requests::Requests;
@@ -45,7 +46,7 @@ pub(crate) struct Admission<'a> {
     pub(crate) yields: Yields,
     pub(crate) server: Option<Arc<Server>>,
     /// The server's profile; the default where there is none.
-    pub(crate) profile: Profile,
+    pub(crate) profile: ServerProfile,
     pub(crate) session: Option<SessionUse>,
     pub(crate) allowance: Option<Arc<Allowance>>,
     pub(crate) stall: Duration,
@@ -249,17 +250,17 @@ impl Operations {
 
     /// A recently ended operation of a principal.
     pub(crate) fn ended(&self, principal: &Principal, id: &JobId, now: Instant) -> Option<Ended> {
-        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ended = self.ended.lock();
         ended.find(principal, id, now)
     }
 
     /// Keeps an operation that has ended.
     pub(super) fn keep(&self, operation: Ended) {
-        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ended = self.ended.lock();
         ended.add(operation);
     }
 
     pub(super) fn live(&self) -> MutexGuard<'_, HashMap<JobId, Weak<Operation>>> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+        self.live.lock()
     }
 }

@@ -1,10 +1,11 @@
 //! Named requests, each carried out once (AIP-155).
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -233,7 +234,7 @@ impl Requests {
 
     fn table(&self) -> MutexGuard<'_, Table> {
         // No code panics while it holds the lock; and if one did, the table would still be valid.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

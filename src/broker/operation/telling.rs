@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::Operation;
 use super::ended::Ended;
 use super::pace::Due;
-use crate::broker::terms::{Error, Principal, Why};
+use crate::broker::terms::{Error, Principal, YieldReason};
 use crate::broker::watch::{About, OperationChange, Outcome, What};
 use crate::modem::{JobId, chain, clock};
 
@@ -133,7 +133,7 @@ impl Operation {
     }
 
     /// It yielded the link, to resume later.
-    pub(super) fn yielded(&self, now: Instant, why: Why) {
+    pub(super) fn yielded(&self, now: Instant, why: YieldReason) {
         let bytes = {
             let mut facts = self.facts();
             facts.yielded = Some(now);

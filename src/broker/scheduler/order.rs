@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use tokio::time::Instant;
 
-use super::{Key, Scheduler, Waiting};
+use super::{QueueKey, Scheduler, Waiting};
 use crate::broker::terms::{Principal, Priority};
 
 /// The smaller rank goes first.
@@ -17,8 +17,8 @@ type Kind = (bool, bool, Priority, bool);
 
 impl Scheduler {
     /// The waiting jobs, in the order expected if none comes or goes.
-    pub(super) fn order(&self, now: Instant) -> Vec<Key> {
-        let mut ranked: Vec<(Rank, &Principal, Key)> = self
+    pub(super) fn order(&self, now: Instant) -> Vec<QueueKey> {
+        let mut ranked: Vec<(Rank, &Principal, QueueKey)> = self
             .waiting
             .iter()
             .map(|(key, waiting)| (self.rank(waiting, now), &waiting.principal, *key))

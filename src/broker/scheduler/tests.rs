@@ -30,13 +30,13 @@ fn wish(priority: Priority, host: &str) -> Wish {
     }
 }
 
-fn admit(queue: &mut Scheduler, name: &str, wish: Wish, now: Instant) -> Key {
+fn admit(queue: &mut Scheduler, name: &str, wish: Wish, now: Instant) -> QueueKey {
     let key = queue.admit(&Principal::new(name), now).unwrap();
     queue.ask(key, wish, now);
     key
 }
 
-fn serve(queue: &mut Scheduler, now: Instant) -> Option<Key> {
+fn serve(queue: &mut Scheduler, now: Instant) -> Option<QueueKey> {
     let key = queue.next(now)?;
     queue.done(key, now);
     Some(key)
@@ -312,8 +312,8 @@ proptest! {
     fn nobody_is_lost(steps in prop::collection::vec((0_u8..6, 0_u8..4, any::<u8>()), 1..200)) {
         let mut queue = scheduler(12, 5);
         let mut now = clock::now();
-        let mut inside: Vec<(Key, u8)> = Vec::new();
-        let mut waiting: Vec<Key> = Vec::new();
+        let mut inside: Vec<(QueueKey, u8)> = Vec::new();
+        let mut waiting: Vec<QueueKey> = Vec::new();
         let mut running = None;
         for (step, name, pick) in steps {
             let at = |len: usize| usize::from(pick) % len;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::broker::scheduler::estimate::Costs;
-use crate::broker::terms::{Load, Priority, Why, Yields};
+use crate::broker::terms::{Load, Priority, YieldReason, Yields};
 
 /// How a transfer on the link yields, if it can resume later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub(crate) enum Verdict {
     /// It keeps the link until something changes.
     Keep,
     /// It gives up the link.
-    MakeWay(Why),
+    MakeWay(YieldReason),
     /// It keeps the link at least until this moment.
     LookAgainAt(Instant),
 }
@@ -73,7 +73,7 @@ impl Tenant {
     /// Whether the transfer yields to `guests`.
     pub(super) fn verdict(&self, guests: &[Guest], costs: &Costs, now: Instant) -> Verdict {
         if self.trickles && !guests.is_empty() {
-            return Verdict::MakeWay(Why::Trickle);
+            return Verdict::MakeWay(YieldReason::Trickle);
         }
         let rest = self.rest(costs, now);
         if self.yielding.policy == Yields::Never || rest <= SOON || !self.is_worth(rest, costs) {
@@ -81,11 +81,11 @@ impl Tenant {
         }
         let short = |guest: &&Guest| guest.takes.saturating_mul(SHORTER) <= rest;
         let why = if guests.iter().any(|guest| guest.priority < self.priority) {
-            Why::Urgent
+            YieldReason::Urgent
         } else {
             let soonest = guests.iter().filter(short).map(|guest| guest.starves);
             match soonest.min() {
-                Some(starves) if starves <= now => Why::Patience,
+                Some(starves) if starves <= now => YieldReason::Patience,
                 Some(starves) => return Verdict::LookAgainAt(starves),
                 None => return Verdict::Keep,
             }
@@ -222,7 +222,7 @@ mod tests {
             let urgent = guest(Priority::Interactive, now + 20 * SECOND);
             let verdict = tenant.verdict(&[urgent], &costs(), now);
             let expected = if gives_way {
-                Verdict::MakeWay(Why::Urgent)
+                Verdict::MakeWay(YieldReason::Urgent)
             } else {
                 Verdict::Keep
             };
@@ -245,7 +245,7 @@ mod tests {
         let told = tenant(Load::Up(LARGE), Yields::Always);
         for tenant in [in_blocks, bulk, told] {
             let verdict = tenant.verdict(&urgent, &costs(), now);
-            assert_eq!(verdict, Verdict::MakeWay(Why::Urgent), "{tenant:?}");
+            assert_eq!(verdict, Verdict::MakeWay(YieldReason::Urgent), "{tenant:?}");
         }
         let short = tenant(Load::Up(Some(20_000)), Yields::Always);
         assert_eq!(short.verdict(&urgent, &costs(), now), Verdict::Keep);
@@ -270,7 +270,10 @@ mod tests {
                 "it has not moved a byte"
             );
             tenant.moved = 100;
-            assert_eq!(look(&tenant, forward), Verdict::MakeWay(Why::Urgent));
+            assert_eq!(
+                look(&tenant, forward),
+                Verdict::MakeWay(YieldReason::Urgent)
+            );
         }
     }
 
@@ -286,7 +289,7 @@ mod tests {
         );
         assert_eq!(
             tenant.verdict(&equal, &costs(), patient),
-            Verdict::MakeWay(Why::Patience)
+            Verdict::MakeWay(YieldReason::Patience)
         );
         let long = [Guest {
             takes: 80 * SECOND,
@@ -302,7 +305,7 @@ mod tests {
         let now = tenant.since;
         let anybody = [guest(Priority::Bulk, now + 20 * SECOND)];
         let verdict = tenant.verdict(&anybody, &costs(), now);
-        assert_eq!(verdict, Verdict::MakeWay(Why::Trickle));
+        assert_eq!(verdict, Verdict::MakeWay(YieldReason::Trickle));
         assert_eq!(tenant.verdict(&[], &costs(), now), Verdict::Keep);
     }
 

@@ -34,7 +34,7 @@ pub enum Period {
 
 /// How much of a limit is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct LimitUse {
     /// The operations that it counts.
     pub scope: Scope,
     /// The period that it counts.
@@ -45,7 +45,7 @@ pub struct Standing {
     pub used: u64,
 }
 
-impl Standing {
+impl LimitUse {
     /// Bytes left.
     #[must_use]
     pub const fn left(&self) -> u64 {
@@ -53,7 +53,7 @@ impl Standing {
     }
 }
 
-impl fmt::Display for Standing {
+impl fmt::Display for LimitUse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.scope {
             Scope::Module => "the module's data",
@@ -69,10 +69,10 @@ impl fmt::Display for Standing {
 
 /// A limit that an operation would exceed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{standing}: {} of {} bytes are left, and this takes about {needed}", standing.left(), standing.limit)]
+#[error("{limit_use}: {} of {} bytes are left, and this takes about {needed}", limit_use.left(), limit_use.limit)]
 pub struct Exceeded {
     /// The limit.
-    pub standing: Standing,
+    pub limit_use: LimitUse,
     /// Estimated bytes of the operation on the air.
     pub needed: u64,
     /// When the limit counts from 0 again; `None` where the operation needs more than the whole

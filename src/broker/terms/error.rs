@@ -341,21 +341,14 @@ impl Cause {
 }
 
 /// The bytes that a hash covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, strum::Display, Clone, Copy, PartialEq, Eq)]
 pub enum Hashed {
     /// What the caller sent, against what the caller said.
+    #[strum(to_string = "the bytes that were sent")]
     Sent,
     /// What was read back from the server, against what the caller sent.
+    #[strum(to_string = "the bytes that were read back")]
     ReadBack,
-}
-
-impl fmt::Display for Hashed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Sent => "the bytes that were sent",
-            Self::ReadBack => "the bytes that were read back",
-        })
-    }
 }
 
 fn after(last: &str) -> String {

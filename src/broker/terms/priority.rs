@@ -33,7 +33,7 @@ pub enum Yields {
 
 /// Why a transfer gave up the link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
+pub enum YieldReason {
     /// A more urgent job waits.
     Urgent,
     /// A short job has waited longer than its patience.

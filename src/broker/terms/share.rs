@@ -1,7 +1,9 @@
 //! Places that many principals share, and that no principal can take all of.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::caller::Principal;
 
@@ -136,7 +138,7 @@ impl Places {
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
         // No code panics while it holds the lock; and if one did, the counts would still be counts.
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+        self.taken.lock()
     }
 }
 

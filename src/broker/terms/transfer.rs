@@ -74,24 +74,16 @@ pub struct Key {
 }
 
 /// The part of a transfer's budget that was used up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, strum::Display, Clone, Copy, PartialEq, Eq)]
+#[strum(serialize_all = "lowercase")]
 pub enum Exhausted {
     /// Attempts.
     Attempts,
     /// Time.
     Time,
     /// Bytes over the link.
+    #[strum(to_string = "bytes over the link")]
     Bytes,
-}
-
-impl fmt::Display for Exhausted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Attempts => "attempts",
-            Self::Time => "time",
-            Self::Bytes => "bytes over the link",
-        })
-    }
 }
 
 /// Why there are no transfers although the configuration has them, as clients read it: without a

@@ -87,7 +87,7 @@ async fn a_declared_upload_beyond_the_limit_never_reaches_the_module() {
         .unwrap_err();
     let found = exceeded(&error);
     assert_eq!(
-        (found.standing.scope, found.standing.used),
+        (found.limit_use.scope, found.limit_use.used),
         (Scope::Module, 0)
     );
     assert_eq!(found.retry_after, None, "no day is long enough for it");
@@ -211,7 +211,7 @@ async fn a_client_and_a_profile_have_limits_of_their_own() {
             ..header("/f")
         };
         let error = broker.put(&caller(who), header).map(drop).unwrap_err();
-        exceeded(&error).standing.scope
+        exceeded(&error).limit_use.scope
     };
     assert_eq!(scope("a", "me", 30_000), Scope::Profile);
     assert_eq!(scope("b", "me", 60_000), Scope::Client);

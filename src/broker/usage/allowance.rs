@@ -7,7 +7,7 @@ use super::Usage;
 use super::air::{Air, BLOCK, Traffic};
 use super::ledger::Account;
 use super::moved::Moved;
-use crate::broker::terms::{Cause, Exceeded, Limit, Principal, Standing, Way};
+use crate::broker::terms::{Cause, Exceeded, Limit, LimitUse, Principal, Way};
 use crate::broker::usage::ledger::Volume;
 use crate::modem::Health;
 use simcom_talk::dialogue::operation::Task;
@@ -129,7 +129,7 @@ impl Allowance {
     pub(crate) fn exceeded(&self, size: u64) -> Cause {
         let needed = self.air.whole(size);
         match self.tightest() {
-            Some(standing) => self.refusal(standing, needed),
+            Some(limit_use) => self.refusal(limit_use, needed),
             None => Cause::WrongAnswer,
         }
     }
@@ -137,7 +137,7 @@ impl Allowance {
     /// Whether `needed` bytes are left beside those already booked.
     fn afford(&self, needed: u64) -> Result<(), Cause> {
         match self.tightest() {
-            Some(standing) if needed > standing.left() => Err(self.refusal(standing, needed)),
+            Some(limit_use) if needed > limit_use.left() => Err(self.refusal(limit_use, needed)),
             _ => Ok(()),
         }
     }
@@ -148,22 +148,22 @@ impl Allowance {
         self.afford(needed.saturating_sub(self.booked.load(Ordering::Relaxed)))
     }
 
-    fn refusal(&self, standing: Standing, needed: u64) -> Cause {
+    fn refusal(&self, limit_use: LimitUse, needed: u64) -> Cause {
         let now = self.usage.now();
-        let lasts = self.usage.ledger(now).lasts(standing.period, now);
+        let lasts = self.usage.ledger(now).lasts(limit_use.period, now);
         Cause::DataBudget(Exceeded {
-            standing,
+            limit_use,
             needed,
-            retry_after: (needed <= standing.limit).then_some(lasts),
+            retry_after: (needed <= limit_use.limit).then_some(lasts),
         })
     }
 
     /// The limit with the least left; of equal ones, the one that lasts longer.
-    fn tightest(&self) -> Option<Standing> {
+    fn tightest(&self) -> Option<LimitUse> {
         let limits = self.usage.limits(&self.account, self.profile);
         let ledger = self.usage.ledger(self.usage.now());
-        let standings = ledger.standings(&self.account, limits);
-        standings.min_by_key(|standing| (standing.left(), std::cmp::Reverse(standing.period)))
+        let limit_uses = ledger.limit_uses(&self.account, limits);
+        limit_uses.min_by_key(|limit_use| (limit_use.left(), std::cmp::Reverse(limit_use.period)))
     }
 
     const fn login(&self, way: Way) -> u64 {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use time::{Date, Month, OffsetDateTime, Time};
 
-use crate::broker::terms::{Limit, Period, Principal, Scope, Standing};
+use crate::broker::terms::{Limit, LimitUse, Period, Principal, Scope};
 
 /// Most accounts. A principal is a user of this machine, or a name that a site's authority has
 /// signed, and a profile is an entry of the configuration, so there are few. Bookings beyond go to
@@ -203,11 +203,11 @@ impl Ledger {
     }
 
     /// The state of an account's limits, if it has any.
-    pub(super) fn standings(
+    pub(super) fn limit_uses(
         &self,
         account: &Account,
         limits: [(Scope, Limit); 3],
-    ) -> impl Iterator<Item = Standing> {
+    ) -> impl Iterator<Item = LimitUse> {
         limits.into_iter().flat_map(|(scope, limit)| {
             let counts = if limit == Limit::default() {
                 Counts::default()
@@ -218,7 +218,7 @@ impl Ledger {
                     Scope::Client => other.principal == account.principal,
                 })
             };
-            let of = |period, limit, used| Standing {
+            let of = |period, limit, used| LimitUse {
                 scope,
                 period,
                 limit,
@@ -229,7 +229,7 @@ impl Ledger {
                 of(Period::Month, limit.per_month, counts.month.air),
             ]
             .into_iter()
-            .filter(|standing| standing.limit > 0)
+            .filter(|limit_use| limit_use.limit > 0)
         })
     }
 
@@ -534,13 +534,15 @@ mod tests {
         let limits = [Scope::Module, Scope::Profile, Scope::Client].map(|scope| (scope, limit));
         let used = |profile, principal| {
             let account = account(profile, principal);
-            let standings = ledger.standings(&account, limits);
-            standings.map(|standing| standing.used).collect::<Vec<_>>()
+            let limit_uses = ledger.limit_uses(&account, limits);
+            limit_uses
+                .map(|limit_use| limit_use.used)
+                .collect::<Vec<_>>()
         };
         assert_eq!(used("a", "me"), [1111, 11, 101]);
         assert_eq!(used("b", "you"), [1111, 100, 10]);
         let none = [(Scope::Module, Limit::default()); 3];
-        assert_eq!(ledger.standings(&account("a", "me"), none).count(), 0);
+        assert_eq!(ledger.limit_uses(&account("a", "me"), none).count(), 0);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Events for watchers; no watcher can slow the broker.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
 use super::metrics;
@@ -50,7 +51,7 @@ impl Events {
     /// Sends an event. Never waits for a watcher.
     pub(crate) fn tell(&self, what: What) {
         metrics::event(&what);
-        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut log = self.log.lock();
         log.sequence += 1;
         let event = Event {
             sequence: log.sequence,
@@ -62,7 +63,7 @@ impl Events {
     }
 
     pub(crate) fn listen(&self) -> broadcast::Receiver<Arc<Event>> {
-        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let log = self.log.lock();
         log.tell.subscribe()
     }
 

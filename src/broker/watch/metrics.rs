@@ -7,9 +7,9 @@ use std::time::Duration;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 use super::what::{OperationChange, Outcome, What};
-use crate::broker::terms::Why;
+use crate::broker::terms::YieldReason;
 use crate::broker::usage::Volume;
-use crate::modem::health::Link;
+use crate::modem::health::LinkState;
 
 /// Bounds of the histogram buckets in seconds, from a command on a good link to the longest usual
 /// transfer.
@@ -101,7 +101,7 @@ pub(crate) fn event(what: &What) {
 }
 
 /// The link has changed its state.
-pub(crate) fn link(now: &Link) {
+pub(crate) fn link(now: &LinkState) {
     counter!("cellftpd_link_changes_total", "state" => name(now)).increment(1);
     for state in STATES {
         let is = f64::from(u8::from(state == name(now)));
@@ -124,12 +124,12 @@ pub(crate) fn moved(volume: Volume, resumes: u32) {
 
 const STATES: [&str; 4] = ["absent", "bringing_up", "ready", "fault"];
 
-const fn name(link: &Link) -> &'static str {
+const fn name(link: &LinkState) -> &'static str {
     match link {
-        Link::Absent(_) => "absent",
-        Link::BringingUp => "bringing_up",
-        Link::Ready => "ready",
-        Link::Fault(_) => "fault",
+        LinkState::Absent(_) => "absent",
+        LinkState::BringingUp => "bringing_up",
+        LinkState::Ready => "ready",
+        LinkState::Fault(_) => "fault",
     }
 }
 
@@ -143,9 +143,9 @@ fn operation(method: &'static str, change: &OperationChange) {
         }
         OperationChange::Yielded { why, .. } => {
             let why = match why {
-                Why::Urgent => "urgent",
-                Why::Patience => "patience",
-                Why::Trickle => "trickle",
+                YieldReason::Urgent => "urgent",
+                YieldReason::Patience => "patience",
+                YieldReason::Trickle => "trickle",
             };
             counter!("cellftpd_yields_total", "why" => why).increment(1);
         }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::broker::terms::{Cause, Error, Labels, Principal, Priority, SessionId, Why};
+use crate::broker::terms::{Cause, Error, Labels, Principal, Priority, SessionId, YieldReason};
 use crate::modem::JobId;
-use crate::modem::health::{Link, LoggedIn};
+use crate::modem::health::{LinkState, LoggedIn};
 use simcom_talk::dialogue::Repaired;
 
 /// Something that happened.
@@ -25,7 +25,7 @@ pub enum What {
     /// The link changed, or the server that the module is logged in to.
     Link {
         /// Whether the module serves jobs.
-        link: Link,
+        link: LinkState,
         /// The server that the module is logged in to.
         logged_in: Option<LoggedIn>,
     },
@@ -98,7 +98,7 @@ pub enum OperationChange {
         /// Bytes so far.
         bytes: u64,
         /// The reason.
-        why: Why,
+        why: YieldReason,
     },
     /// It has the link again after it yielded.
     Resumed {

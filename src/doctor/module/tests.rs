@@ -22,7 +22,7 @@ fn told(tell: impl FnOnce(&mut Report)) -> String {
 #[test]
 fn what_is_said_of_the_sim_is_what_the_module_said() {
     let fault = |cause| Health {
-        link: Link::Fault(Error::NotReady(Failure::new(
+        link: LinkState::Fault(Error::NotReady(Failure::new(
             cause,
             Some("AT+CPIN".into()),
             Stage::Sim,

@@ -12,17 +12,17 @@ fn heard(lines: &str) -> Heard {
     heard
 }
 
-fn looked(link: &Link, heard: &Heard) -> String {
+fn looked(link: &LinkState, heard: &Heard) -> String {
     let mut report = Report::new("/dev/x");
     let serves = look(&mut report, &Module::default(), None, link, heard);
-    assert_eq!(serves, matches!(link, Link::Ready));
+    assert_eq!(serves, matches!(link, LinkState::Ready));
     report.to_string()
 }
 
 #[test]
 fn a_port_that_answers_nothing_is_told_from_the_port_of_the_receiver_and_from_a_wrong_rate() {
     let cause = Cause::Timeout(Awaited::FinalCode);
-    let silent = Link::Fault(Error::NotReady(Failure::new(
+    let silent = LinkState::Fault(Error::NotReady(Failure::new(
         cause,
         Some("AT".into()),
         Stage::Device,
@@ -44,7 +44,7 @@ fn a_port_that_answers_nothing_is_told_from_the_port_of_the_receiver_and_from_a_
 fn whoever_holds_the_port_is_named_with_what_to_do() {
     let held = |holder: Option<&str>| {
         looked(
-            &Link::Absent(Error::PortHeld {
+            &LinkState::Absent(Error::PortHeld {
                 device: "/dev/x".into(),
                 holder: holder.map(str::to_owned),
             }),
@@ -63,7 +63,7 @@ fn whoever_holds_the_port_is_named_with_what_to_do() {
 #[test]
 fn a_port_that_may_not_be_opened_and_one_that_is_not_there() {
     let denied = Error::Io(Arc::new(io::ErrorKind::PermissionDenied.into()));
-    let denied = looked(&Link::Absent(denied), &Heard::default());
+    let denied = looked(&LinkState::Absent(denied), &Heard::default());
     assert!(
         denied.contains("may not open") && denied.contains("sudo -u cellftpd"),
         "{denied}"
@@ -72,7 +72,7 @@ fn a_port_that_may_not_be_opened_and_one_that_is_not_there() {
         device: "/dev/x".into(),
         source: Arc::new(io::ErrorKind::NotFound.into()),
     };
-    let absent = looked(&Link::Absent(absent), &Heard::default());
+    let absent = looked(&LinkState::Absent(absent), &Heard::default());
     assert!(absent.contains("There is no device"), "{absent}");
 }
 

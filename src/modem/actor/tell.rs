@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{ModemActor, Purpose};
 use crate::modem::JobId;
-use crate::modem::health::{Link, LoggedIn, Waiting};
+use crate::modem::health::{LinkState, LoggedIn, Waiting};
 use crate::modem::port::Connector;
 
 impl<C: Connector> ModemActor<C> {
@@ -62,12 +62,12 @@ impl<C: Connector> ModemActor<C> {
         });
     }
 
-    fn link(&self) -> Link {
+    fn link(&self) -> LinkState {
         match &self.trouble {
-            Some(trouble) if self.port.is_none() => Link::Absent(trouble.error.clone()),
-            Some(trouble) => Link::Fault(trouble.error.clone()),
-            None if self.dialogue.is_ready() => Link::Ready,
-            None => Link::BringingUp,
+            Some(trouble) if self.port.is_none() => LinkState::Absent(trouble.error.clone()),
+            Some(trouble) => LinkState::Fault(trouble.error.clone()),
+            None if self.dialogue.is_ready() => LinkState::Ready,
+            None => LinkState::BringingUp,
         }
     }
 }

@@ -6,7 +6,7 @@ use super::response::{duration, from_now, link, login, moment, number, signed, t
 use crate::broker::api::{Found, Heard, Queue};
 use crate::broker::operation::{Queued, State};
 use crate::broker::scheduler::estimate::Costs;
-use crate::broker::terms::{Priority, Why};
+use crate::broker::terms::{Priority, YieldReason};
 use crate::broker::watch::{About, Event, Failing, OperationChange, Outcome, SessionChange, What};
 use crate::modem::health::LoggedIn;
 use crate::proto;
@@ -93,9 +93,9 @@ impl From<OperationChange> for Change {
             OperationChange::Yielded { bytes, why } => Self::Yielded(proto::OperationYielded {
                 moved_bytes: signed(bytes),
                 reason: match why {
-                    Why::Urgent => proto::YieldReason::Urgent,
-                    Why::Patience => proto::YieldReason::Patience,
-                    Why::Trickle => proto::YieldReason::Trickle,
+                    YieldReason::Urgent => proto::YieldReason::Urgent,
+                    YieldReason::Patience => proto::YieldReason::Patience,
+                    YieldReason::Trickle => proto::YieldReason::Trickle,
                 }
                 .into(),
             }),

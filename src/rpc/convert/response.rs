@@ -8,14 +8,14 @@ use tokio::time::Instant;
 use crate::broker::api::Status;
 use crate::broker::catalogue::OpenSession;
 use crate::broker::terms::PutResult;
-use crate::modem::health::{Link, LoggedIn};
+use crate::modem::health::{LinkState, LoggedIn};
 use crate::modem::{self, chain};
 use crate::proto;
 use crate::transfers::{Keeping, Transfers};
 use simcom_talk::dialogue::facts::{Capabilities, Identity, Sim};
 use simcom_talk::ftps::profile::{NON_ASCII, NON_ASCII_FILES, Probe};
 use simcom_talk::ftps::value::{NameCode, RemotePath, TransferType};
-use simcom_talk::ftps::{CommandName, Profile, StorageCommandName, listing, lossless, takes};
+use simcom_talk::ftps::{CommandName, ModuleProfile, StorageCommandName, listing, lossless, takes};
 
 impl From<TransferType> for proto::TransferType {
     fn from(transfer_type: TransferType) -> Self {
@@ -54,7 +54,11 @@ pub(in crate::rpc) const fn kind(kind: listing::Kind) -> proto::EntryKind {
 
 impl proto::Entry {
     /// A line of a listing, read by a module of this profile.
-    pub(in crate::rpc) fn of(entry: listing::Entry, profile: &Profile, code: NameCode) -> Self {
+    pub(in crate::rpc) fn of(
+        entry: listing::Entry,
+        profile: &ModuleProfile,
+        code: NameCode,
+    ) -> Self {
         let Some(facts) = entry.facts else {
             return Self {
                 raw: entry.raw,
@@ -261,11 +265,11 @@ pub(in crate::rpc) fn number(count: usize) -> i32 {
 }
 
 /// State of the link, and what is wrong with it.
-pub(super) fn link(link: &Link) -> (proto::LinkState, String) {
+pub(super) fn link(link: &LinkState) -> (proto::LinkState, String) {
     match link {
-        Link::Absent(error) => (proto::LinkState::DeviceAbsent, chain(error)),
-        Link::BringingUp => (proto::LinkState::BringingUp, String::new()),
-        Link::Ready => (proto::LinkState::Ready, String::new()),
-        Link::Fault(error) => (proto::LinkState::Fault, chain(error)),
+        LinkState::Absent(error) => (proto::LinkState::DeviceAbsent, chain(error)),
+        LinkState::BringingUp => (proto::LinkState::BringingUp, String::new()),
+        LinkState::Ready => (proto::LinkState::Ready, String::new()),
+        LinkState::Fault(error) => (proto::LinkState::Fault, chain(error)),
     }
 }

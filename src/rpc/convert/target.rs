@@ -7,7 +7,7 @@ use super::fields::Fields;
 use crate::broker::terms::{SessionId, Target};
 use crate::certificates::can_sign;
 use crate::proto;
-use simcom_talk::ftps::tls::{CaCertificate, TlsFloor, TlsPolicy, Verify};
+use simcom_talk::ftps::tls::{CaCertificate, ServerProof, TlsFloor, TlsPolicy};
 use simcom_talk::ftps::value::{Host, NameCode, Password, Server, ServerType, Username};
 
 impl Fields {
@@ -127,7 +127,7 @@ impl Fields {
             proto::ServerVerification::None if given => {
                 self.refuse(&ca_field, "is given, but `verification` is NONE")
             }
-            proto::ServerVerification::None => Some(Verify::None),
+            proto::ServerVerification::None => Some(ServerProof::None),
             proto::ServerVerification::Unspecified | proto::ServerVerification::Required
                 if !given =>
             {
@@ -139,7 +139,7 @@ impl Fields {
             }
             proto::ServerVerification::Unspecified | proto::ServerVerification::Required => {
                 match CaCertificate::from_pem(&server.ca_certificate, can_sign) {
-                    Ok(ca) => Some(Verify::Required(ca)),
+                    Ok(ca) => Some(ServerProof::Required(ca)),
                     Err(error) => self.refuse(&ca_field, error.to_string()),
                 }
             }

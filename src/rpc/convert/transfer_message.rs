@@ -7,10 +7,12 @@ use super::response::{count, duration, given, number, signed, timestamp, until};
 use crate::broker::terms::{Key, PutState, Verify};
 use crate::proto;
 use crate::rpc::reason;
-use crate::transfers::{Direction, Remnant, State, Terms, Told, Transfer, UploadWish, WatchTold};
+use crate::transfers::{
+    Direction, Remnant, State, Terms, ToldError, Transfer, UploadWish, WatchItem,
+};
 
-impl From<WatchTold> for proto::WatchTransfersResponse {
-    fn from(told: WatchTold) -> Self {
+impl From<WatchItem> for proto::WatchTransfersResponse {
+    fn from(told: WatchItem) -> Self {
         use proto::watch_transfers_response::Event;
         let removed = |key: Key, removal: proto::TransferRemoval| {
             Event::Removed(proto::TransferRemoved {
@@ -20,12 +22,12 @@ impl From<WatchTold> for proto::WatchTransfersResponse {
             })
         };
         let event = match told {
-            WatchTold::Is(transfer) => Event::Transfer((*transfer).into()),
-            WatchTold::Present(transfers) => Event::Present(proto::TransfersPresent {
+            WatchItem::Is(transfer) => Event::Transfer((*transfer).into()),
+            WatchItem::Present(transfers) => Event::Present(proto::TransfersPresent {
                 transfer_count: number(transfers),
             }),
-            WatchTold::Deleted(key) => removed(key, proto::TransferRemoval::Deleted),
-            WatchTold::Filtered(key) => removed(key, proto::TransferRemoval::Filtered),
+            WatchItem::Deleted(key) => removed(key, proto::TransferRemoval::Deleted),
+            WatchItem::Filtered(key) => removed(key, proto::TransferRemoval::Filtered),
         };
         Self { event: Some(event) }
     }
@@ -163,8 +165,8 @@ impl From<Verify> for proto::Verify {
     }
 }
 
-impl From<Told> for proto::Failure {
-    fn from(told: Told) -> Self {
+impl From<ToldError> for proto::Failure {
+    fn from(told: ToldError) -> Self {
         Self {
             code: reason::code_of(&told.reason).into(),
             reason: told.reason,

@@ -1,7 +1,7 @@
 //! What data has moved, to responses.
 
 use super::response::{signed, timestamp};
-use crate::broker::terms::{Period, Scope, Standing};
+use crate::broker::terms::{LimitUse, Period, Scope};
 use crate::broker::usage::{Account, Counts, Report, Volume};
 use crate::proto;
 
@@ -43,13 +43,13 @@ fn account((account, counts): (Account, Counts)) -> proto::ProfileUsage {
     }
 }
 
-fn limit((profile, standing): (Option<std::sync::Arc<str>>, Standing)) -> proto::DataLimit {
-    let scope = match standing.scope {
+fn limit((profile, limit_use): (Option<std::sync::Arc<str>>, LimitUse)) -> proto::DataLimit {
+    let scope = match limit_use.scope {
         Scope::Module => proto::DataScope::Module,
         Scope::Profile => proto::DataScope::Profile,
         Scope::Client => proto::DataScope::Client,
     };
-    let period = match standing.period {
+    let period = match limit_use.period {
         Period::Day => proto::DataPeriod::Day,
         Period::Month => proto::DataPeriod::Month,
     };
@@ -57,7 +57,7 @@ fn limit((profile, standing): (Option<std::sync::Arc<str>>, Standing)) -> proto:
         scope: scope.into(),
         profile: profile.as_deref().unwrap_or_default().into(),
         period: period.into(),
-        limit_bytes: signed(standing.limit),
-        used_bytes: signed(standing.used),
+        limit_bytes: signed(limit_use.limit),
+        used_bytes: signed(limit_use.used),
     }
 }

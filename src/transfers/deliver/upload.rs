@@ -12,7 +12,7 @@ use crate::broker::names::{Name, Writer};
 use crate::broker::terms::{Cause, Error, PutResult, PutState, Verify};
 use crate::modem::{self, clock};
 use crate::transfers::record::{Evidence, Record};
-use crate::transfers::settle::{Before, Settled};
+use crate::transfers::settle::{ServerFile, Settled};
 use crate::transfers::wish::UploadWish;
 use simcom_talk::dialogue::failure::{self, Finding, Stage};
 use simcom_talk::dialogue::operation::{BegunUpload, Output, Task};
@@ -92,8 +92,8 @@ impl Attempt {
     }
 
     /// Records what the server had before the first byte goes to it.
-    async fn begin(&self, wish: &UploadWish, now: Before) -> Result<(), Stop> {
-        if wish.must_be_new && matches!(now, Before::Size(_)) {
+    async fn begin(&self, wish: &UploadWish, now: ServerFile) -> Result<(), Stop> {
+        if wish.must_be_new && matches!(now, ServerFile::Size(_)) {
             let exists = failure::Failure {
                 finding: Some(Finding::NamePresent),
                 ..failure::Failure::new(failure::Cause::Exists, None, Stage::Directory)
@@ -217,7 +217,7 @@ impl Attempt {
     }
 
     /// What the server has under the name.
-    pub(crate) async fn look(&self, record: &Record) -> Result<Before, Stop> {
+    pub(crate) async fn look(&self, record: &Record) -> Result<ServerFile, Stop> {
         let target = Self::target(record);
         let (location, _) = self.broker.locate(&self.caller, &target)?;
         let (standing, path) = location.locate(&record.wish.path)?;
@@ -235,7 +235,7 @@ impl Attempt {
             self.ended(&id).await;
         }
         match answer? {
-            Ok(Output::Size(size)) => Ok(Before::Size(size)),
+            Ok(Output::Size(size)) => Ok(ServerFile::Size(size)),
             Ok(_) => Err(Cause::WrongAnswer.into()),
             Err(error) => told(&error).ok_or(Stop::Failed(error)),
         }
@@ -336,7 +336,7 @@ fn took_nothing(error: &Error) -> bool {
 }
 
 /// What the error of a question for the size shows about the file, if it shows anything.
-fn told(error: &Error) -> Option<Before> {
+fn told(error: &Error) -> Option<ServerFile> {
     let Cause::Modem(cause) = &error.cause else {
         return None;
     };
@@ -344,12 +344,12 @@ fn told(error: &Error) -> Option<Before> {
         return None;
     };
     match (&failure.cause, failure.finding) {
-        (_, Some(Finding::NameAbsent)) => Some(Before::Absent),
+        (_, Some(Finding::NameAbsent)) => Some(ServerFile::Absent),
         (failure::Cause::Reported(ErrCode::REJECTED), _) if failure.stage != Stage::Login => {
-            Some(Before::Unknown)
+            Some(ServerFile::Unknown)
         }
         (failure::Cause::Undecided(_) | failure::Cause::ListingUnread(_), _) => {
-            Some(Before::Unknown)
+            Some(ServerFile::Unknown)
         }
         _ => None,
     }

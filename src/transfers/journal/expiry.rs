@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::turns::Chore;
-use super::{Entry, Journal, Why};
+use super::{Entry, HaltReason, Journal};
 use crate::broker::terms::{Birth, Cause, Error, Key, Lived, Now};
-use crate::transfers::record::{Record, State, Told};
+use crate::transfers::record::{Record, State, ToldError};
 
 impl Journal {
     /// When the next transfer expires.
@@ -29,7 +29,7 @@ impl Journal {
             let expired = all.filter(|(_, entry)| entry.expires().is_some_and(|then| then <= now));
             for (key, entry) in expired {
                 match &entry.work {
-                    Some(work) => work.halt.ask(Why::Expire),
+                    Some(work) => work.halt.ask(HaltReason::Expire),
                     None => idle.push((key.clone(), entry.birth)),
                 }
             }
@@ -58,7 +58,7 @@ impl Journal {
     }
 
     /// The error of an expired transfer.
-    pub(crate) fn told_expired(&self, record: &Record) -> Told {
+    pub(crate) fn told_expired(&self, record: &Record) -> ToldError {
         let lifetime = record.wish.terms.lifetime.unwrap_or_default();
         self.told(&Cause::TransferExpired(lifetime).into())
     }

@@ -33,6 +33,38 @@ impl Hold {
         let change = |record: &mut Record, now| Ok(change(record, now));
         self.journal.change_of(&self.key, self.birth, change).await
     }
+
+    /// Records on disk that its client has cancelled it. If the disk does not accept that, the daemon tries again
+    /// later.
+    pub(crate) async fn record_cancel(&self) -> Result<(), Error> {
+        let recorded = self
+            .change(|record, now| {
+                if !record.state.is_over() {
+                    record.cancel(now);
+                }
+            })
+            .await;
+        if let Err(error) = &recorded {
+            tracing::error!(transfer = %self.key.id, %error, "that it is cancelled cannot be recorded");
+            self.journal.not_recorded(&self.key, self.birth, error);
+        }
+        recorded
+    }
+
+    /// Records on disk what others did to it while nobody worked on it: another upload wrote its name, or its client
+    /// has cancelled it.
+    pub(crate) async fn record_what_others_did(&self) -> Result<(), Error> {
+        if let Err(error) = self.journal.record_loss(&self.key, self.birth).await {
+            tracing::error!(transfer = %self.key.id, %error, "that it lost its name cannot be recorded");
+            self.journal.not_recorded(&self.key, self.birth, &error);
+            return Err(error);
+        }
+        if self.journal.is_cancel_wished(&self.key, self.birth) {
+            self.record_cancel().await
+        } else {
+            Ok(())
+        }
+    }
 }
 
 impl Drop for Hold {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Journal;
 use super::change::Owned;
-use crate::broker::disk::{Anchor, Disk, Identity, leads_to};
+use crate::broker::disk::{Anchor, Disk, FileIdentity, leads_to};
 use crate::broker::terms::{Cause, Error, Trouble};
 use crate::transfers::Keeping;
 use crate::transfers::files::Files;
@@ -29,7 +29,7 @@ pub(crate) struct Slot {
     /// page that it could not write.
     pub(crate) open: Option<Arc<Store>>,
     /// The store that was opened last.
-    known: Option<Identity>,
+    known: Option<FileIdentity>,
     /// Its name survives a power cut. The store may exist without that: the disk failed just when
     /// it got the name, or the daemon ended.
     named: bool,
@@ -98,7 +98,7 @@ impl Home {
     }
 
     /// Whether the directory and the store are still the opened ones.
-    pub(crate) fn check(&self, disk: &dyn Disk, store: Option<Identity>) -> Result<(), Cause> {
+    pub(crate) fn check(&self, disk: &dyn Disk, store: Option<FileIdentity>) -> Result<(), Cause> {
         let is_there = || {
             let here = self.anchor.is_at(disk, &self.directory)?;
             Ok(here

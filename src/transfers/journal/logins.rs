@@ -7,7 +7,7 @@ use super::change::Change;
 use super::{Journal, whole};
 use crate::broker::terms::Lived;
 use crate::modem::health::LoggedIn;
-use crate::transfers::record::Told;
+use crate::transfers::record::ToldError;
 use crate::transfers::retry::Budget;
 
 /// Refusals in a row that lead to another try. With the default pauses these take some 20 minutes:
@@ -78,7 +78,7 @@ impl Journal {
     }
 
     /// The server refused a login. Answers the pause before the next try; `None`: no other try.
-    pub(crate) fn login_refused(&self, server: &LoggedIn, why: Told) -> Option<Duration> {
+    pub(crate) fn login_refused(&self, server: &LoggedIn, why: ToldError) -> Option<Duration> {
         let now = self.now().lived;
         let budget = Budget {
             backoff: self.settings.budget.backoff * SLOWER,
@@ -89,7 +89,7 @@ impl Journal {
     }
 
     /// When a login may be tried again, and the refusal that closed it.
-    pub(crate) fn login_closed(&self, server: &LoggedIn) -> Option<(Lived, Told)> {
+    pub(crate) fn login_closed(&self, server: &LoggedIn) -> Option<(Lived, ToldError)> {
         let now = self.now().lived;
         self.table().logins.closed(server, now)
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::halt::Why;
+use super::halt::HaltReason;
 use super::hold::Hold;
 use super::turns::Chore;
 use super::{Entry, Journal, Table};
@@ -33,7 +33,7 @@ impl Journal {
         entry.cancel = true;
         entry.unrecorded = None;
         if let Some(work) = &entry.work {
-            work.halt.ask(Why::Cancel);
+            work.halt.ask(HaltReason::Cancel);
         }
     }
 
@@ -48,7 +48,7 @@ impl Journal {
         if let Some(work) = entry.work.as_ref()
             && work.chore == Chore::ClearUp
         {
-            work.halt.ask(Why::StepAside);
+            work.halt.ask(HaltReason::StepAside);
             entry.aside = Some(later);
         }
     }

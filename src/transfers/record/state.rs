@@ -1,13 +1,16 @@
 //! The state of a transfer, and its partial file on the server.
 
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 use crate::broker::terms::Lived;
 
 /// The state of a transfer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, IntoStaticStr, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[strum(serialize_all = "lowercase")]
 pub enum State {
     /// Its client is sending it, or has stopped halfway.
+    #[strum(serialize = "being received")]
     Receiving,
     /// It waits for its turn.
     Queued,
@@ -57,15 +60,7 @@ impl State {
 
     /// Its name.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Receiving => "being received",
-            Self::Queued => "queued",
-            Self::Running => "running",
-            Self::Waiting { .. } => "waiting",
-            Self::Done => "done",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 }

@@ -1,4 +1,4 @@
-//! What is refused, given up, cancelled and forgotten.
+//! Transfers that are refused, given up, cancelled and forgotten.
 
 use super::*;
 
@@ -45,14 +45,15 @@ async fn a_server_that_never_agrees_is_given_up_and_can_be_tried_again() {
     assert!(why.reason.starts_with("GaveUp"), "{why:?}");
     assert!(why.message.contains("SHA-256"), "{why:?}");
     assert_eq!(house.uploads(), 3);
-    // What is on the server is not what was sent: nothing shows whose it is, and it stays.
+    // The file on the server differs from the one sent. Nothing proves whose it is, so it stays.
     house
         .until("x", |there| there.record.remnant == Remnant::Left)
         .await;
     assert!(house.module.content("/up").is_some());
     assert_eq!(files(&scratch), 1);
 
-    // What an attempt is not known to have brought is looked at before it is sent again.
+    // Where it is not known what an attempt has brought, the server's file is checked before it is
+    // sent again.
     let _ = module.file("/up", content(500));
     house
         .transfers
@@ -90,7 +91,7 @@ async fn cancelling_ends_it_where_it_is_and_clears_up() {
     house
         .until("running", |there| there.record.remnant == Remnant::Deleted)
         .await;
-    // A half-received one too, whose caller is still there.
+    // An upload that is half received, too, while its caller is still there.
     let receiving = house.receiving("half", upload_wish("/up")).await.unwrap();
     let halted = async {
         receiving.halted().await;
@@ -113,7 +114,7 @@ async fn cancelling_ends_it_where_it_is_and_clears_up() {
         .unwrap();
     assert!(listed.is_empty());
     house.end().await;
-    // Their bytes are kept as long as what they left may have to be known by them.
+    // Their bytes are kept as long as they may be needed to recognise partial files.
     assert_eq!(files(&scratch), 0);
 }
 
@@ -142,7 +143,7 @@ async fn room_and_places_are_bounded_and_freed() {
         many.unwrap_err().cause,
         Cause::TooManyTransfers { own: false }
     ));
-    // One that was cancelled is nobody's any more.
+    // Nobody needs a cancelled transfer any more.
     house
         .transfers
         .cancel_transfer(&me(), id("b"))
@@ -198,7 +199,8 @@ async fn one_principal_leaves_room_for_the_others() {
         receiving.push(Bytes::from(content(25_000))).await.unwrap();
         receiving.finish(None).await.unwrap();
     }
-    // What nobody needs any more of the same principal's goes, and of no other's.
+    // A transfer of the same principal that nobody needs any more makes room. None of another
+    // principal does.
     house
         .transfers
         .cancel_transfer(&me(), id("b"))
@@ -219,7 +221,7 @@ async fn one_principal_leaves_room_for_the_others() {
     house.end().await;
 }
 
-/// Each took a MiB, or all that it had announced: 500 of them filled the share of their client.
+/// Each took a MiB, or as much as it had announced: 500 of them filled the share of their client.
 #[tokio::test(start_paused = true)]
 async fn half_sent_uploads_count_what_they_hold() {
     let scratch = tempfile::tempdir().unwrap();
@@ -272,7 +274,7 @@ async fn two_who_take_all_that_they_may_leave_the_last_quarter_to_others() {
         "{full}"
     );
     take("c", "c", 1000).await.unwrap();
-    // The same of their number.
+    // The same for their number.
     for number in 0..30 {
         take("a", &format!("a{number}"), 0).await.unwrap();
     }
@@ -295,11 +297,11 @@ async fn two_who_take_all_that_they_may_leave_the_last_quarter_to_others() {
 async fn a_module_that_is_away_for_weeks_costs_a_transfer_nothing() {
     let scratch = tempfile::tempdir().unwrap();
     let house = House::open(&scratch, &Module::new());
-    house.module.link(health::Link::BringingUp);
+    house.module.link(health::LinkState::BringingUp);
     house.upload("x", upload_wish("/up"), b"abc").await.unwrap();
     sleep(Duration::from_secs(21 * 86400)).await;
     assert_eq!(house.record("x").state, State::Queued);
-    house.module.link(health::Link::Ready);
+    house.module.link(health::LinkState::Ready);
     let done = house.over("x").await.record;
     assert_eq!((done.state, done.attempts), (State::Done, 1));
     house.end().await;

@@ -1,10 +1,10 @@
-//! Clocks of the day that are wrong and jump, as a router's do. Nothing depends on them.
+//! Wall clocks that are wrong and jump, as a router's do. Nothing depends on them.
 
 use super::*;
 
 const DAY: i64 = 86400;
 
-/// Where the clock is, and goes to: in seconds from what is right.
+/// Where the clock is, and where it jumps to: in seconds from the right time.
 const JUMPS: [(i64, i64); 6] = [
     (0, -30 * DAY),
     (-30 * DAY, 0),
@@ -35,7 +35,7 @@ async fn a_transfer_that_waits_is_tried_in_its_time_whatever_the_clock_does() {
                 house = House::open(&scratch, &module);
             }
             if waits(&house.transfers.transfer(&me(), id("x")).unwrap()) {
-                // What is told is by the clock as it is now.
+                // Reported times are by the present wall clock.
                 let told = house
                     .transfers
                     .transfer(&me(), id("x"))
@@ -71,7 +71,7 @@ async fn what_nobody_has_read_is_not_forgotten_for_a_jump_of_the_clock() {
         jump::to(after);
         sleep(Duration::from_secs(180)).await;
         house.end().await;
-        // And across a start, there and back.
+        // The same across a start, in both directions.
         for clock in [before, after] {
             jump::to(clock);
             let house = House::open(&scratch, &module);
@@ -95,12 +95,12 @@ async fn age_is_the_time_that_daemons_lived_through() {
     house.over("x").await;
     sleep(Duration::from_secs(4 * 3600)).await;
     house.end().await;
-    // While none runs, nothing grows older.
+    // While no daemon runs, nothing grows older.
     sleep(Duration::from_secs(20 * 3600)).await;
     let house = House::within(within.clone(), &module);
     sleep(Duration::from_secs(4 * 3600)).await;
     assert_eq!(house.record("x").state, State::Done);
-    // A crash costs an hour of it at most.
+    // A crash costs at most an hour of it.
     house.kill().await;
     let house = House::within(within, &module);
     sleep(Duration::from_secs(3600 - 120)).await;
@@ -122,7 +122,7 @@ async fn a_daemon_that_never_runs_for_long_still_tries_what_waits() {
         module.fails();
     }
     house.upload("x", upload_wish("/up"), b"abc").await.unwrap();
-    // Its pauses double; the daemon is killed before the long ones are over.
+    // Its pauses double. The daemon is killed before the long ones are over.
     for _ in 0..12 {
         sleep(Duration::from_secs(20)).await;
         house.kill().await;

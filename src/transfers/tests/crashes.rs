@@ -1,4 +1,4 @@
-//! Ends of the daemon, orderly and not.
+//! Ends of the daemon, orderly ones and crashes.
 
 use super::*;
 
@@ -46,11 +46,11 @@ async fn a_file_that_arrived_before_the_crash_is_not_sent_again() {
         .upload("x", upload_wish("/up"), &content(900))
         .await
         .unwrap();
-    // As a crash between the last byte and the record of it leaves it.
+    // The state that a crash leaves between the last byte and its record.
     let journal = Arc::clone(house.transfers.storage.journal().unwrap());
     journal
         .change(&key("x"), |record, now| {
-            record.begun = Some(settle::Before::Absent);
+            record.begun = Some(settle::ServerFile::Absent);
             record.start(now);
             Ok(())
         })
@@ -69,7 +69,7 @@ async fn a_file_that_arrived_before_the_crash_is_not_sent_again() {
     house.end().await;
 }
 
-/// As a crash in the middle of the last block leaves it, and the bring-up after it.
+/// The state that a crash in the middle of the last block leaves, after the next bring-up.
 async fn with_a_wrong_end(wish: Wish, module: Module) -> (House, Record) {
     let scratch = tempfile::tempdir().unwrap();
     let house = House::idle(settings(&scratch), &module);
@@ -77,7 +77,7 @@ async fn with_a_wrong_end(wish: Wish, module: Module) -> (House, Record) {
     let journal = Arc::clone(house.transfers.storage.journal().unwrap());
     journal
         .change(&key("x"), |record, now| {
-            record.begun = Some(settle::Before::Absent);
+            record.begun = Some(settle::ServerFile::Absent);
             record.start(now);
             Ok(())
         })

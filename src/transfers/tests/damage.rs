@@ -1,6 +1,6 @@
-//! A store that was damaged while no daemon ran, in every way that could be thought of.
+//! A store that was damaged while no daemon ran, in many ways.
 //!
-//! Above 400 lines: it is one table of damages, and what must be left after each.
+//! Above 400 lines: this is one table of damages, with what must be left after each.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,17 +11,17 @@ use super::*;
 
 const STORE: &str = "transfers.redb";
 
-/// What was accepted: names and how many bytes.
+/// The accepted transfers: their names and numbers of bytes.
 const ACCEPTED: [(&str, usize); 4] = [("a", 900), ("b", 2_000), ("c", 70_000), ("d", 1)];
 
-/// A state directory as a daemon has left it, by name; files in directories too.
+/// A state directory as a daemon has left it: files by name, also those in directories.
 struct Before {
     store: Vec<u8>,
     files: BTreeMap<PathBuf, Vec<u8>>,
     records: BTreeMap<String, Record>,
 }
 
-/// What stands in the place of the store.
+/// The thing in the place of the store.
 enum Is {
     File(Vec<u8>),
     Directory,
@@ -30,7 +30,7 @@ enum Is {
     Gone,
 }
 
-/// The bytes of a transfer: no two have the same.
+/// The bytes of a transfer. No two transfers have the same.
 fn bytes_of(name: &str, len: usize) -> Vec<u8> {
     name.bytes().cycle().take(len).collect()
 }
@@ -108,11 +108,11 @@ fn find(bytes: &[u8], part: &[u8]) -> Option<usize> {
 }
 
 impl Before {
-    /// The row of a record, as it stands in the store.
+    /// The row of a record in the store.
     fn row(&self, name: &str) -> &[u8] {
         let json = serde_json::to_vec(&self.records[name]).unwrap();
         let at = find(&self.store, &json).unwrap();
-        // Mark, length, number of the change, checksum.
+        // The row begins with mark, length, number of the change, and checksum.
         &self.store[at - 36..at + json.len()]
     }
 
@@ -126,14 +126,14 @@ impl Before {
         &self.store[last..last + 36 + len as usize]
     }
 
-    /// The same with a change of its bytes.
+    /// The store with a change of its bytes.
     fn with(&self, change: impl FnOnce(&mut Vec<u8>)) -> Is {
         let mut store = self.store.clone();
         change(&mut store);
         Is::File(store)
     }
 
-    /// With all copies of a part overwritten from a byte of it on.
+    /// The store with all copies of a part overwritten, from a byte of the part on.
     fn spoiled(&self, part: &[u8], from: usize, with: &[u8]) -> Is {
         self.with(|store| {
             let mut at = 0;
@@ -145,7 +145,7 @@ impl Before {
         })
     }
 
-    /// Puts it into a directory, with a damaged store.
+    /// Puts the state into a directory, with a damaged store.
     fn put(&self, scratch: &Path, store: &Is) {
         fs::create_dir(scratch.join("files")).unwrap();
         for (path, content) in &self.files {
@@ -303,7 +303,7 @@ fn all_files(directory: &Path) -> Vec<Vec<u8>> {
     below.collect()
 }
 
-/// The module is asked for a size.
+/// The daemon serves calls: the module is asked for a size.
 async fn serves(house: &House) {
     let target = Target::Profile("a".into());
     let path = crate::broker::testing::path("/there");
@@ -311,7 +311,7 @@ async fn serves(house: &House) {
     assert_eq!(size.unwrap(), 5);
 }
 
-/// What is to be so of a daemon that finds a damaged store.
+/// Checks a daemon that finds a damaged store.
 async fn check(before: &Before, name: &str, is: &Is) {
     let scratch = scratch();
     before.put(scratch.path(), is);
@@ -328,7 +328,7 @@ async fn check(before: &Before, name: &str, is: &Is) {
         }
         other => panic!("{name}: {other:?}"),
     };
-    // A record is as it was, or is known to be uncertain. None comes back from the dead.
+    // A record is as it was, or is marked as uncertain. No deleted one returns.
     let mut good = 0;
     for (id, record) in &found {
         let was = before.records.get(id);
@@ -345,8 +345,8 @@ async fn check(before: &Before, name: &str, is: &Is) {
     if let Is::File(bytes) = is {
         let all = all_files(scratch.path());
         if set_aside.is_empty() {
-            // Which of two states of the file is the last, one bit says that no checksum covers
-            // (redb). After a crash nothing else does: the last change is not in effect then.
+            // No checksum covers the bit that says which of two states of the file is the last
+            // (redb). After a crash nothing else says it: the last change is not in effect then.
             let behind = usize::from(name == "bit 0 of byte 9, flags, killed: true");
             let all = before.records.len();
             assert_eq!(good, all - behind, "{name}: none is missing");
@@ -354,7 +354,7 @@ async fn check(before: &Before, name: &str, is: &Is) {
             assert!(all.contains(bytes), "{name}: the damaged store is not kept");
             assert!(set_aside[0].contains("damaged-1"), "{name}");
         }
-        // Whatever can be told by its checksum, and by the index, is there.
+        // Everything that its checksum and the index prove is there.
         if contains(bytes, before.index()) {
             for id in before.records.keys() {
                 let is_last = id == "down" && name.contains("byte 9, flags, killed: true");
@@ -369,7 +369,7 @@ async fn check(before: &Before, name: &str, is: &Is) {
         assert!(kept.contains(&bytes_of(id, len)), "{name}: bytes of {id}");
     }
     if matches!(keeping, Keeping::On) {
-        // It takes transfers, and all is there after the next start.
+        // It accepts transfers, and all of them are there after the next start.
         house
             .upload("new", upload_wish("/new"), b"new")
             .await
@@ -414,7 +414,7 @@ async fn bits_that_flip_anywhere_stop_nobody_and_lose_nothing() {
     for round in 0..80 {
         let flips = [1, 1, 2, 30][round % 4];
         let is = before.with(|store| {
-            // Most of the file is empty: half of them go where something stands.
+            // Most of the file is empty: half of the places are where there are bytes.
             let written: Vec<usize> = (0..store.len()).filter(|at| store[*at] != 0).collect();
             for _ in 0..flips {
                 let anywhere = random.usize(..store.len());
@@ -456,7 +456,7 @@ async fn what_was_taken_up_of_a_damaged_store_is_delivered_and_what_is_uncertain
     assert_eq!(house.over("down").await.record.state, State::Done);
     sleep(Duration::from_secs(3600)).await;
     assert_eq!(module.content("/b"), None);
-    // Its bytes are where the status says.
+    // The status says where its bytes are.
     let kept = house.transfers.set_aside();
     assert_eq!(kept, ["files.damaged-1", "transfers.redb.damaged-1"]);
     let kept = all_files(&scratch.path().join("files.damaged-1"));
@@ -472,7 +472,7 @@ async fn a_transfer_of_which_only_a_former_state_can_be_read_fails_and_keeps_its
     house.upload("x", upload_wish("/up"), b"abc").await.unwrap();
     let json = serde_json::to_vec(&house.record("x")).unwrap();
     let path = scratch.path().join(STORE);
-    // As SIGKILL leaves it.
+    // The state that a SIGKILL leaves.
     let mut store = fs::read(&path).unwrap();
     house.kill().await;
     while let Some(at) = find(&store, &json) {
@@ -515,7 +515,7 @@ async fn a_store_that_is_damaged_again_and_again_is_kept_a_few_times_and_then_le
     ));
     let last = fs::read_to_string(scratch.path().join(STORE)).unwrap();
     assert_eq!(last, damaged(mend::MOST));
-    // A person looks at them, and it goes on without a restart.
+    // A person checks them, and the daemon goes on without a restart.
     for number in 1..=mend::MOST {
         fs::remove_file(scratch.path().join(format!("{STORE}.damaged-{number}"))).unwrap();
     }
@@ -554,12 +554,12 @@ async fn a_store_that_is_damaged_while_the_daemon_runs_is_made_anew_from_what_is
     let scratch = scratch();
     let house = House::idle(settings(&scratch), &Module::new());
     house.upload("x", upload_wish("/up"), b"abc").await.unwrap();
-    // As the next change does after the disk has failed.
+    // The next change after a failure of the disk does this.
     house.transfers.storage.journal().unwrap().lets_go().await;
     let path = scratch.path().join(STORE);
     let mut damaged = fs::read(&path).unwrap();
     damaged[..4096].fill(0x5a);
-    // In its place, as a bad sector is.
+    // The file is changed in its place, like by a bad sector.
     std::os::unix::fs::FileExt::write_all_at(
         &fs::File::options().write(true).open(&path).unwrap(),
         &damaged,

@@ -1,4 +1,4 @@
-//! What is accepted, and what becomes of it.
+//! Accepted transfers, and what becomes of them.
 
 use super::*;
 
@@ -24,7 +24,7 @@ async fn what_was_accepted_is_delivered_and_its_file_goes() {
     assert_eq!(files(&scratch), 0);
 }
 
-/// The module calls it a success, and the server does not tell the size.
+/// The module reports success, and the server does not tell the size.
 #[tokio::test(start_paused = true)]
 async fn what_nobody_can_verify_is_left_and_is_done_only_for_whom_that_is_enough() {
     for (verify, state) in [
@@ -44,7 +44,7 @@ async fn what_nobody_can_verify_is_left_and_is_done_only_for_whom_that_is_enough
         let told = over.evidence.map(|evidence| evidence.state);
         let done = state == State::Done;
         assert_eq!(told, done.then_some(PutState::Unverified));
-        // It may be whole: nobody deletes it.
+        // The file may be whole: nobody deletes it.
         let remnant = if done {
             Remnant::Nothing
         } else {
@@ -241,7 +241,8 @@ async fn what_exists_and_must_be_new_is_not_touched() {
     house.end().await;
 }
 
-/// All bytes came that the server had named, and the link broke before it was asked once more.
+/// All bytes that the server had announced came, and the link broke before the size was asked once
+/// more.
 #[tokio::test(start_paused = true)]
 async fn a_download_whose_end_was_not_heard_asks_for_it_again() {
     let scratch = tempfile::tempdir().unwrap();

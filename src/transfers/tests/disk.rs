@@ -1,4 +1,4 @@
-//! A disk that takes nothing for a while, at any change.
+//! A disk that accepts nothing for a while, at any change.
 
 use std::io::ErrorKind;
 
@@ -26,7 +26,7 @@ async fn a_cancel_on_a_full_disk_is_refused_remembered_and_carried_out_later() {
         for name in ["running", "queued"] {
             let refused = house.transfers.cancel_transfer(&me(), id(name)).await;
             assert!(matches!(refused.unwrap_err().cause, Cause::Spool(_)));
-            // The second who asks is told as well.
+            // The second caller is told as well.
             let refused = house.transfers.cancel_transfer(&me(), id(name)).await;
             assert!(matches!(refused.unwrap_err().cause, Cause::Spool(_)));
         }
@@ -99,7 +99,7 @@ async fn a_full_disk_does_not_keep_the_daemon_from_stopping() {
     let refused = house.transfers.cancel_transfer(&me(), id("x")).await;
     refused.unwrap_err();
     timeout(Duration::from_secs(5), house.end()).await.unwrap();
-    // What was not recorded was not promised: it goes on.
+    // A change that was not recorded was not acknowledged: the transfer goes on.
     let house = House::open(&scratch, &module);
     assert_eq!(house.over("x").await.record.state, State::Done);
     house.end().await;

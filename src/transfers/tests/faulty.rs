@@ -1,4 +1,4 @@
-//! A disk, and a table of descriptors, that are full for a while.
+//! A disk and a table of descriptors that are full for a while.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -11,16 +11,16 @@ use rustix::io::Errno;
 use uuid::Uuid;
 
 use super::*;
-use crate::broker::disk::{Anchor, DiskFile, Identity};
+use crate::broker::disk::{Anchor, DiskFile, FileIdentity};
 
-/// The system's disk, whose calls fail while it is said how.
+/// The system's disk, whose calls fail on demand.
 #[derive(Debug)]
 struct Faulty {
     disk: Arc<dyn Disk>,
     how: Mutex<Option<Errno>>,
-    /// A directory whose names are not written to the disk, and that is told.
+    /// A directory whose names do not reach the disk, and whose caller is told so.
     loses_names_of: Mutex<Option<PathBuf>>,
-    /// The directories whose names were.
+    /// The directories whose names reached the disk.
     keeps: Mutex<BTreeSet<PathBuf>>,
 }
 
@@ -38,7 +38,7 @@ impl Faulty {
         *self.how.lock().unwrap() = how;
     }
 
-    /// A call that takes a descriptor.
+    /// A call that needs a descriptor.
     fn opens(&self) -> io::Result<()> {
         match *self.how.lock().unwrap() {
             Some(how) if how != Errno::NOSPC => Err(how.into()),
@@ -46,7 +46,7 @@ impl Faulty {
         }
     }
 
-    /// A call that takes room.
+    /// A call that needs room.
     fn grows(&self) -> io::Result<()> {
         self.opens()?;
         match *self.how.lock().unwrap() {
@@ -114,12 +114,12 @@ impl Disk for Faulty {
         &self,
         path: &Path,
         new: bool,
-    ) -> io::Result<(Box<dyn redb::StorageBackend>, Identity)> {
+    ) -> io::Result<(Box<dyn redb::StorageBackend>, FileIdentity)> {
         self.opens()?;
         self.disk.backend(path, new)
     }
 
-    fn identity(&self, path: &Path) -> io::Result<Identity> {
+    fn identity(&self, path: &Path) -> io::Result<FileIdentity> {
         self.disk.identity(path)
     }
 
@@ -139,7 +139,7 @@ impl Disk for Faulty {
 
 const HOWS: [Errno; 3] = [Errno::MFILE, Errno::NFILE, Errno::NOSPC];
 
-/// One attempt is all that a transfer has.
+/// Settings with one attempt for each transfer.
 fn once(scratch: &TempDir, disk: &Arc<Faulty>) -> Settings {
     let mut within = settings(scratch);
     within.budget.attempts = 1;
@@ -198,7 +198,7 @@ async fn a_lack_of_descriptors_leaves_nothing_on_the_server_that_is_to_be_delete
     let house = House::within(once(&scratch, &disk), &module);
     let house = reuse::leaves_behind(house, &module).await;
     disk.fails(Some(Errno::MFILE));
-    house.module.link(health::Link::Ready);
+    house.module.link(health::LinkState::Ready);
     sleep(Duration::from_secs(600)).await;
     let waits = house.record("x");
     assert!(
@@ -213,7 +213,7 @@ async fn a_lack_of_descriptors_leaves_nothing_on_the_server_that_is_to_be_delete
     house.end().await;
 }
 
-/// The disk failed just when the store got its name. The next call found it there and was acknowledged, and a
+/// The disk failed just when the store got its name. The next call found the store and was acknowledged. A
 /// power cut took the name, and all transfers with it.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_acknowledged_before_the_names_of_store_and_files_survive_a_power_cut() {
@@ -287,7 +287,7 @@ async fn a_damaged_store_on_a_full_disk_is_left_until_there_is_room() {
     let mut damaged = std::fs::read(&path).unwrap();
     damaged[0] ^= 1;
     std::fs::write(&path, &damaged).unwrap();
-    // The new one cannot get its name.
+    // The new store cannot get its name.
     std::fs::create_dir(scratch.path().join("transfers.new")).unwrap();
     let house = House::within(once(&scratch, &disk), &module);
     let refused = house.transfers.transfer(&me(), id("x")).unwrap_err();

@@ -3,7 +3,7 @@
 use super::*;
 use simcom_talk::ftps::ErrCode;
 
-/// Refused so often in a row.
+/// This many refusals in a row.
 fn times(count: usize) -> impl Iterator<Item = ErrCode> {
     std::iter::repeat_n(ErrCode::REJECTED, count)
 }
@@ -24,7 +24,7 @@ async fn a_session_that_the_server_still_counts_does_not_end_a_transfer() {
     accept(&house, "x").await;
     let done = house.over("x").await.record;
     assert_eq!(done.state, State::Done, "{done:?}");
-    // At least twenty seconds before the second try, and forty before the third.
+    // The second try waits at least twenty seconds, and the third forty.
     assert!(began.elapsed() >= Duration::from_secs(60));
     assert_eq!(done.attempts, 3);
     house.end().await;
@@ -58,7 +58,7 @@ async fn a_login_that_does_not_work_any_more_is_tried_a_few_times_by_all_togethe
         let why = failed.last_error.unwrap();
         assert!(why.reason.contains("Modem"), "{why:?}");
     }
-    // One, six more, and one for each other transfer that finds it hopeless.
+    // One, six more, and one for each other transfer, which then gives up.
     assert_eq!(house.module.asked_for_logins(), 9);
     assert!(began.elapsed() >= Duration::from_secs(10 * 60));
     house.end().await;

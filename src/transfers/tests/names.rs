@@ -1,4 +1,4 @@
-//! Names on the server that others write as well.
+//! Names on the server that other writers write as well.
 //!
 //! Above 400 lines: each test is one order of two writers of a name, and they share the helpers of this file.
 
@@ -6,10 +6,11 @@ use super::*;
 use crate::broker::flow::put::PutHeader;
 use crate::broker::terms::{Now, PutResult, Target};
 use crate::broker::testing::path;
-use crate::transfers::settle::Before;
+use crate::transfers::settle::ServerFile;
 
-/// As an attempt leaves it that had begun when the server had `before`, and what then happened.
-async fn begun(house: &House, wish: Wish, before: Before, then: fn(&mut Record, Now)) {
+/// The state that an attempt leaves which had begun when the server had `before`. `then` is what happened
+/// next.
+async fn begun(house: &House, wish: Wish, before: ServerFile, then: fn(&mut Record, Now)) {
     house.upload("x", wish, &content(9000)).await.unwrap();
     let journal = house.transfers.storage.journal().unwrap();
     let change = move |record: &mut Record, now| {
@@ -62,7 +63,7 @@ async fn a_transfer_whose_name_another_put_wrote_fails_and_keeps_its_bytes() {
     let scratch = tempfile::tempdir().unwrap();
     let module = Module::new();
     let house = House::idle(settings(&scratch), &module);
-    begun(&house, upload_wish("/up"), Before::Absent, waits).await;
+    begun(&house, upload_wish("/up"), ServerFile::Absent, waits).await;
     put(&house, "//up", b"other").await.unwrap();
     let record = house.record("x");
     assert_eq!((record.state, record.begun), (State::Failed, None));
@@ -73,7 +74,7 @@ async fn a_transfer_whose_name_another_put_wrote_fails_and_keeps_its_bytes() {
     sleep(Duration::from_secs(3600)).await;
     assert_eq!(house.uploads(), 1, "the other's");
     assert_eq!(house.module.content("/up"), Some(theirs()));
-    // Its bytes are there.
+    // The bytes of the transfer are kept.
     house
         .transfers
         .retry_transfer(&me(), id("x"))
@@ -84,14 +85,14 @@ async fn a_transfer_whose_name_another_put_wrote_fails_and_keeps_its_bytes() {
     house.end().await;
 }
 
-/// The daemon ended while it ran: the next one tried it without end, and wrote a record each time.
+/// The daemon ended while the transfer ran. The next one tried it without end, and wrote a record each time.
 #[tokio::test(start_paused = true)]
 async fn a_transfer_that_lost_its_name_while_it_ran_fails_at_the_next_start() {
     let scratch = tempfile::tempdir().unwrap();
     let module = Module::new();
     let house = House::idle(settings(&scratch), &module);
     let runs = |record: &mut Record, _| record.taken_over = true;
-    begun(&house, upload_wish("/up"), Before::Absent, runs).await;
+    begun(&house, upload_wish("/up"), ServerFile::Absent, runs).await;
     assert_eq!(house.record("x").state, State::Running);
     house.kill().await;
 
@@ -107,7 +108,13 @@ async fn a_transfer_that_lost_its_name_while_it_ran_fails_at_the_next_start() {
 async fn a_cancelled_transfer_does_not_delete_what_another_put_wrote() {
     let scratch = tempfile::tempdir().unwrap();
     let house = House::idle(settings(&scratch), &Module::new());
-    begun(&house, upload_wish("/up"), Before::Absent, Record::cancel).await;
+    begun(
+        &house,
+        upload_wish("/up"),
+        ServerFile::Absent,
+        Record::cancel,
+    )
+    .await;
     put(&house, "/up", &content(5000)).await.unwrap();
     assert_eq!(house.record("x").remnant, Remnant::Left);
     let house = house.deliver();
@@ -132,7 +139,7 @@ async fn a_cancelled_transfer_deletes_only_what_ends_as_its_own_bytes() {
         begun(
             &house,
             upload_wish("/up"),
-            Before::Size(100),
+            ServerFile::Size(100),
             Record::cancel,
         )
         .await;
@@ -157,7 +164,7 @@ async fn what_must_be_new_is_not_written_over_by_a_later_attempt() {
         let scratch = tempfile::tempdir().unwrap();
         let module = Module::new().file("/up", there.clone());
         let house = House::idle(settings(&scratch), &module);
-        begun(&house, wish.clone(), Before::Absent, Record::suspend).await;
+        begun(&house, wish.clone(), ServerFile::Absent, Record::suspend).await;
         let house = house.deliver();
         assert_eq!(house.over("x").await.record.state, state);
         let kept = if state == State::Failed {
@@ -193,13 +200,13 @@ async fn a_transfer_is_not_done_while_its_sentinel_is_not_known_to_be_written() 
     house.end().await;
 }
 
-/// B gets the link and does not come to write: the server lets nobody in, or deletes nothing.
+/// B gets the link and writes nothing: the server refuses the login, or deletes nothing.
 #[tokio::test(start_paused = true)]
 async fn one_that_never_wrote_ends_no_transfer() {
     for deletes in [false, true] {
         let scratch = tempfile::tempdir().unwrap();
         let house = House::idle(settings(&scratch), &Module::new());
-        begun(&house, upload_wish("/up"), Before::Absent, waits).await;
+        begun(&house, upload_wish("/up"), ServerFile::Absent, waits).await;
         if deletes {
             house.module.refuses_deletions();
             delete(&house, "/up").await.unwrap_err();
@@ -208,22 +215,22 @@ async fn one_that_never_wrote_ends_no_transfer() {
             put(&house, "/up", b"other").await.unwrap_err();
             house.module.lets_nobody_in(false);
         }
-        assert_eq!(house.record("x").begun, Some(Before::Absent));
+        assert_eq!(house.record("x").begun, Some(ServerFile::Absent));
         let house = house.deliver();
         assert_eq!(house.over("x").await.record.state, State::Done);
         house.end().await;
     }
 }
 
-/// B writes a part and breaks off, or deletes the file: what is there is not A's any more, and A is
-/// still to be delivered.
+/// B writes a part and breaks off, or deletes the file. The file there is not A's any more, and A must still
+/// be delivered.
 #[tokio::test(start_paused = true)]
 async fn one_that_did_not_write_all_ends_no_transfer() {
     for deletes in [false, true] {
         let scratch = tempfile::tempdir().unwrap();
         let module = Module::new().file("/up", content(5000));
         let house = House::idle(settings(&scratch), &module);
-        begun(&house, upload_wish("/up"), Before::Absent, waits).await;
+        begun(&house, upload_wish("/up"), ServerFile::Absent, waits).await;
         if deletes {
             delete(&house, "/up").await.unwrap();
         } else {
@@ -250,7 +257,7 @@ async fn a_transfer_fails_for_no_name_that_is_only_perhaps_its_own() {
         let scratch = tempfile::tempdir().unwrap();
         let house = House::idle(settings(&scratch), &Module::new());
         let wish = upload_wish("/archive/report.csv");
-        begun(&house, wish, Before::Absent, waits).await;
+        begun(&house, wish, ServerFile::Absent, waits).await;
         put(&house, name, b"other").await.unwrap();
         let record = house.record("x");
         assert!(matches!(record.state, State::Waiting { .. }), "{record:?}");
@@ -267,11 +274,11 @@ async fn two_of_one_name(scratch: &TempDir) -> House {
     older.priority = Priority::Interactive;
     house.upload("older", older, &content(700)).await.unwrap();
     sleep(Duration::from_secs(1)).await;
-    begun(&house, upload_wish("/up"), Before::Absent, waits).await;
+    begun(&house, upload_wish("/up"), ServerFile::Absent, waits).await;
     house
 }
 
-/// The newer one waits after a break when the older one's turn comes.
+/// The newer transfer waits after a break when it is the older one's turn.
 #[tokio::test(start_paused = true)]
 async fn of_two_transfers_of_one_name_the_older_one_gives_way() {
     let scratch = tempfile::tempdir().unwrap();
@@ -281,7 +288,7 @@ async fn of_two_transfers_of_one_name_the_older_one_gives_way() {
     assert_eq!(older.state, State::Failed);
     assert!(older.last_error.unwrap().reason.contains("NameTaken"));
     assert_eq!(house.module.content("/up"), Some(content(9000)));
-    // Its client has the last word.
+    // Its client decides last.
     house
         .transfers
         .retry_transfer(&me(), id("older"))
@@ -309,13 +316,13 @@ async fn the_older_one_of_a_name_is_delivered_where_the_newer_one_is_given_up() 
     house.end().await;
 }
 
-/// The world of seed 503 showed it: a transfer had looked at the server, found nothing, and let others
-/// go first; the put was told that the file is there.
+/// The world of seed 503 showed it. A transfer had checked the server, found no file, and let others go
+/// first. The put was told that there is a file.
 #[tokio::test(start_paused = true)]
 async fn a_put_of_a_new_file_is_not_told_of_one_that_another_has_only_begun() {
     let scratch = tempfile::tempdir().unwrap();
     let house = House::idle(settings(&scratch), &Module::new());
-    begun(&house, upload_wish("/up"), Before::Absent, waits).await;
+    begun(&house, upload_wish("/up"), ServerFile::Absent, waits).await;
     let new = PutHeader {
         must_be_new: true,
         ..header("/up")
@@ -331,7 +338,7 @@ async fn a_put_of_a_new_file_is_not_told_of_one_that_another_has_only_begun() {
 async fn a_transfer_of_a_new_file_does_not_fail_for_another_that_leaves_none() {
     let scratch = tempfile::tempdir().unwrap();
     let house = House::idle(settings(&scratch), &Module::new());
-    begun(&house, upload_wish("/up"), Before::Absent, waits).await;
+    begun(&house, upload_wish("/up"), ServerFile::Absent, waits).await;
     let house = house.deliver();
     let mut wish = upload_wish("/up");
     if let Direction::Upload(upload) = &mut wish.direction {
@@ -355,12 +362,12 @@ async fn a_transfer_of_a_new_file_does_not_fail_for_another_that_leaves_none() {
     house.end().await;
 }
 
-/// A put takes the name of a transfer, and the card of the records stalls.
+/// A put takes the name of a transfer while the disk of the records stalls.
 #[tokio::test(start_paused = true)]
 async fn a_stalled_disk_keeps_nobody_from_the_link() {
     let scratch = tempfile::tempdir().unwrap();
     let house = House::idle(settings(&scratch), &Module::new());
-    begun(&house, upload_wish("/up"), Before::Absent, waits).await;
+    begun(&house, upload_wish("/up"), ServerFile::Absent, waits).await;
     house.weather().is_slow(Duration::from_secs(3600));
     let began = clock::now();
     let both = tokio::join!(put(&house, "/up", b"other"), async {
@@ -370,7 +377,7 @@ async fn a_stalled_disk_keeps_nobody_from_the_link() {
     both.0.unwrap();
     assert!(both.1 < Duration::from_secs(5), "{:?}", both.1);
     assert!(began.elapsed() < Duration::from_secs(30));
-    // It is put on the disk when that takes it, and nothing was tried meanwhile.
+    // The loss is recorded when the disk accepts it. Nothing was tried meanwhile.
     let house = house.deliver();
     let over = house.over("x").await.record;
     assert_eq!(over.state, State::Failed);
@@ -379,7 +386,7 @@ async fn a_stalled_disk_keeps_nobody_from_the_link() {
     house.end().await;
 }
 
-/// 552 when the disk of the server is full, for one.
+/// For example 552, when the disk of the server is full.
 #[tokio::test(start_paused = true)]
 async fn a_refusal_after_content_does_not_make_the_part_the_owners() {
     let scratch = tempfile::tempdir().unwrap();
@@ -412,7 +419,7 @@ async fn a_refusal_before_content_leaves_what_is_there_to_its_owner() {
     house.end().await;
 }
 
-/// What a STOR makes before its first byte, found after a power cut.
+/// A STOR creates this before its first byte. It was found after a power cut.
 #[tokio::test(start_paused = true)]
 async fn an_empty_file_where_there_was_none_is_gone_on_with() {
     let scratch = tempfile::tempdir().unwrap();
@@ -422,7 +429,7 @@ async fn an_empty_file_where_there_was_none_is_gone_on_with() {
     if let Direction::Upload(upload) = &mut wish.direction {
         upload.must_be_new = true;
     }
-    begun(&house, wish, Before::Absent, Record::suspend).await;
+    begun(&house, wish, ServerFile::Absent, Record::suspend).await;
     let house = house.deliver();
     let over = house.over("x").await.record;
     assert_eq!(over.state, State::Done, "{:?}", over.last_error);
@@ -430,13 +437,19 @@ async fn an_empty_file_where_there_was_none_is_gone_on_with() {
     house.end().await;
 }
 
-/// What has begun goes on for a while when the daemon is to stop.
+/// Begun work goes on for a while when the daemon is told to stop.
 #[tokio::test(start_paused = true)]
 async fn a_clean_up_that_has_the_link_goes_on_when_the_daemon_is_to_stop() {
     let scratch = tempfile::tempdir().unwrap();
     let module = Module::new().file("/up", content(5000));
     let house = House::idle(settings(&scratch), &module);
-    begun(&house, upload_wish("/up"), Before::Absent, Record::cancel).await;
+    begun(
+        &house,
+        upload_wish("/up"),
+        ServerFile::Absent,
+        Record::cancel,
+    )
+    .await;
     let house = house.deliver();
     while house.module.log().is_empty() {
         sleep(Duration::from_millis(1)).await;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::*;
 
-/// What is done to a directory, and whether it can be undone.
+/// A change of a directory.
 type Trick = fn(&Path);
 
 fn state(scratch: &TempDir) -> Settings {
@@ -84,7 +84,7 @@ async fn nothing_is_acknowledged_that_went_to_a_directory_that_was_replaced() {
             matches!(keeping, Keeping::Unusable(Trouble::Replaced)),
             "{name}: {keeping:?}"
         );
-        // What is in its place is left as it is.
+        // What replaced it stays as it is.
         let away = directory.with_extension("away");
         if name == "moved away" {
             fs::rename(&away, &directory).unwrap();

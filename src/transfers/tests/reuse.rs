@@ -16,7 +16,7 @@ fn exists(error: &Error) -> bool {
 }
 
 impl House {
-    /// The same name once more; the bytes are sent where they are wanted.
+    /// Creates the upload of the same name again, and sends its bytes where they are wanted.
     async fn again(&self, wish: Wish, content: &[u8]) -> Result<Transfer, Error> {
         match self.transfers.create_upload(&me(), id("x"), wish).await? {
             Upload::Accepted(there) => Ok(*there),
@@ -39,7 +39,7 @@ async fn other_content_of_the_same_size_under_the_same_id_is_not_told_as_done() 
         let scratch = scratch();
         let house = House::open(&scratch, &Module::new());
         house.upload("x", first, &ours).await.unwrap();
-        // Accepted, and when it is done, and after a start.
+        // Once while it is accepted, once when it is done, and the same after a start.
         for _ in 0..2 {
             for (wish, content) in [
                 (upload_wish("/up"), &theirs[..]),
@@ -104,7 +104,7 @@ async fn a_half_sent_upload_is_not_begun_anew_as_another_one() {
     drop(house.receiving("x", hashed("/up", b"abc")).await.unwrap());
     let other = house.receiving("x", hashed("/up", b"abd")).await;
     assert!(exists(&other.unwrap_err()));
-    // One that names less is the same, and what was named first still counts.
+    // A wish that names less is the same wish, and what was named first still counts.
     let mut same = house.receiving("x", upload_wish("/up")).await.unwrap();
     same.push(Bytes::from_static(b"abd")).await.unwrap();
     let wrong = same.finish(None).await.unwrap_err();
@@ -142,7 +142,7 @@ async fn other_content_under_the_id_of_an_upload_that_was_cancelled_half_sent_is
         let refused = house.again(other, b"other").await.unwrap_err();
         assert!(exists(&refused), "{refused}");
     }
-    // The same one is told as it is.
+    // The same wish gets the transfer as it is.
     for same in [sized, hashed("/up", &ours), upload_wish("/up")] {
         let there = house.again(same, &ours).await.unwrap();
         assert_eq!(there.record.state, State::Cancelled);
@@ -197,12 +197,12 @@ async fn whoever_had_a_name_before_does_not_let_go_of_the_next_that_has_it() {
     let house = House::idle(settings(&scratch), &Module::new());
     let first = house.receiving("x", upload_wish("/up")).await.unwrap();
     let journal = Arc::clone(house.transfers.storage.journal().unwrap());
-    // As where the bytes were not those that were named.
+    // The same happens where the bytes are not the named ones.
     let before = journal.get(&key("x")).unwrap().birth;
     journal.forget_held(&key("x"), before).await.unwrap();
     let mut second = house.receiving("x", upload_wish("/up")).await.unwrap();
     drop(first);
-    // Once more, late: the next one stays.
+    // A late second call: the next transfer stays.
     journal.forget_held(&key("x"), before).await.unwrap();
     let third = house.receiving("x", upload_wish("/up")).await;
     assert!(matches!(third.unwrap_err().cause, Cause::TransferBusy));
@@ -211,7 +211,7 @@ async fn whoever_had_a_name_before_does_not_let_go_of_the_next_that_has_it() {
     house.end().await;
 }
 
-/// A cancelled upload of which a part is on a server that cannot be reached.
+/// A cancelled upload with a partial file on a server that cannot be reached.
 async fn left_behind(scratch: &TempDir, module: &Module) -> House {
     leaves_behind(House::open(scratch, module), module).await
 }
@@ -226,7 +226,7 @@ pub(crate) async fn leaves_behind(house: House, module: &Module) -> House {
     let me = me();
     let (cancelled, ()) = tokio::join!(house.transfers.cancel_transfer(&me, id("x")), async {
         sleep(Duration::from_millis(500)).await;
-        house.module.link(health::Link::BringingUp);
+        house.module.link(health::LinkState::BringingUp);
     });
     assert_eq!(cancelled.unwrap().record.state, State::Cancelled);
     house.weather().is_slow(Duration::ZERO);
@@ -262,7 +262,7 @@ async fn a_transfer_that_is_deleted_still_clears_up_what_it_left() {
             house.kill().await;
             house = House::open(&scratch, &module);
         }
-        house.module.link(health::Link::Ready);
+        house.module.link(health::LinkState::Ready);
         sleep(Duration::from_secs(60)).await;
         assert_eq!(module.content("/up"), None);
         house
@@ -289,7 +289,7 @@ async fn age_does_not_forget_what_is_left_on_a_server_either() {
     let house = left_behind(&scratch, &module).await;
     sleep(Duration::from_secs(8 * 86400)).await;
     assert!(matches!(house.record("x").remnant, Remnant::Pending { .. }));
-    house.module.link(health::Link::Ready);
+    house.module.link(health::LinkState::Ready);
     house
         .until("x", |there| there.record.remnant == Remnant::Deleted)
         .await;
@@ -304,7 +304,7 @@ async fn what_is_being_cleared_up_can_be_deleted() {
         let module = Module::new();
         let house = left_behind(&scratch, &module).await;
         house.weather().is_slow(Duration::from_millis(50));
-        house.module.link(health::Link::Ready);
+        house.module.link(health::LinkState::Ready);
         sleep(Duration::from_millis(9) * step).await;
         house
             .transfers

@@ -1,4 +1,4 @@
-//! When a transfer may be tried, and how long it is worth something.
+//! When a transfer may be tried, and when it expires.
 
 use wish::Terms;
 
@@ -55,7 +55,7 @@ async fn who_has_it_tried_does_not_wait_for_the_delay() {
     let house = House::open(&scratch, &Module::new());
     let mut wish = wish(100 * HOUR, Some(HOUR));
     house.upload("x", wish.clone(), b"abc").await.unwrap();
-    // It expires before it may begin. Nothing was on the server.
+    // It expires before it may begin. The server has nothing of it.
     let failed = house.over("x").await.record;
     assert_eq!(failed.state, State::Failed);
     assert_eq!(failed.remnant, Remnant::Nothing);
@@ -67,7 +67,7 @@ async fn who_has_it_tried_does_not_wait_for_the_delay() {
         .await
         .unwrap();
     assert_eq!(house.over("x").await.record.state, State::Done);
-    // The same under another name for its labels alone is another one.
+    // The same wish with other labels is another one.
     wish.terms.labels = Labels::default();
     let other = house.transfers.create_upload(&me(), id("x"), wish).await;
     assert!(matches!(other.unwrap_err().cause, Cause::TransferExists));
@@ -96,7 +96,7 @@ async fn one_that_fails_again_and_again_expires_and_what_it_left_is_deleted() {
     let journal = Arc::clone(house.transfers.storage.journal().unwrap());
     journal
         .change(&key("x"), |record, _| {
-            record.begun = Some(settle::Before::Absent);
+            record.begun = Some(settle::ServerFile::Absent);
             Ok(())
         })
         .await
@@ -147,7 +147,7 @@ async fn one_expires_without_a_module_and_one_that_is_half_sent_does_not() {
     let house = House::open(&scratch, &Module::new());
     let terms = wish(Duration::ZERO, Some(HOUR));
     drop(house.receiving("half", terms.clone()).await.unwrap());
-    house.module.link(health::Link::BringingUp);
+    house.module.link(health::LinkState::BringingUp);
     let began = clock::now();
     house.upload("x", terms, b"abc").await.unwrap();
     assert_eq!(house.over("x").await.record.state, State::Failed);
@@ -190,8 +190,8 @@ async fn whoever_watches_all_is_told_what_is_there_and_then_what_changes() {
         .transfers
         .watch_transfers(&me(), &Whose::Own, |record| record.state == State::Queued)
         .unwrap();
-    let is = |told: WatchTold, who: &str, name: &str| match told {
-        WatchTold::Is(there) => {
+    let is = |told: WatchItem, who: &str, name: &str| match told {
+        WatchItem::Is(there) => {
             assert_eq!(there.record.key.principal.as_str(), who);
             assert_eq!(there.record.key.id, id(name));
             there.record.state
@@ -200,14 +200,14 @@ async fn whoever_watches_all_is_told_what_is_there_and_then_what_changes() {
     };
     assert_eq!(is(own.next().await, "me", "a"), State::Done);
     assert_eq!(is(own.next().await, "me", "b"), State::Queued);
-    assert_eq!(own.next().await, WatchTold::Present(2));
+    assert_eq!(own.next().await, WatchItem::Present(2));
     for (who, name) in [("me", "a"), ("me", "b"), ("you", "a")] {
         is(everybody.next().await, who, name);
     }
-    assert_eq!(everybody.next().await, WatchTold::Present(3));
+    assert_eq!(everybody.next().await, WatchItem::Present(3));
     is(queued.next().await, "me", "b");
-    assert_eq!(queued.next().await, WatchTold::Present(1));
-    // One is deleted and made anew, another goes on: each is told once, as it is now.
+    assert_eq!(queued.next().await, WatchItem::Present(1));
+    // One is deleted and created again, another goes on. Each is reported once, as it is now.
     house
         .transfers
         .delete_transfer(&me(), id("a"))
@@ -219,17 +219,17 @@ async fn whoever_watches_all_is_told_what_is_there_and_then_what_changes() {
         .cancel_transfer(&me(), id("b"))
         .await
         .unwrap();
-    assert_eq!(own.next().await, WatchTold::Deleted(key("a")));
+    assert_eq!(own.next().await, WatchItem::Deleted(key("a")));
     assert_eq!(is(own.next().await, "me", "a"), State::Queued);
     assert_eq!(is(own.next().await, "me", "b"), State::Cancelled);
     is(queued.next().await, "me", "a");
-    assert_eq!(queued.next().await, WatchTold::Filtered(key("b")));
+    assert_eq!(queued.next().await, WatchItem::Filtered(key("b")));
     house
         .transfers
         .delete_transfer(&me(), id("b"))
         .await
         .unwrap();
-    assert_eq!(own.next().await, WatchTold::Deleted(key("b")));
+    assert_eq!(own.next().await, WatchItem::Deleted(key("b")));
     house.end().await;
 }
 

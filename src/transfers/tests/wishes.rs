@@ -1,4 +1,4 @@
-//! Wishes that come while something else happens. Each gets its own answer, and none is taken for
+//! Requests that come while something else happens. Each gets its own answer, and none is taken for
 //! another.
 
 use super::*;
@@ -6,10 +6,10 @@ use super::*;
 /// Time that the disk needs for one change, as an SD card does.
 const SYNC: Duration = Duration::from_millis(200);
 
-/// Time between two moments that are tried: a fraction of every step of an attempt.
+/// Time between two moments that are tried: shorter than any step of an attempt.
 const STEP: Duration = Duration::from_millis(40);
 
-/// What a caller wishes.
+/// A request of a caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ask {
     Retry,
@@ -18,7 +18,7 @@ enum Ask {
     Create,
 }
 
-/// How it is answered.
+/// The answer to it.
 #[derive(Debug)]
 enum Said {
     Transfer(State),
@@ -71,7 +71,7 @@ async fn ask(house: &House, what: Ask) -> Said {
     }
 }
 
-/// Sleeps until so long before the next attempt is due, and then for `later`.
+/// Sleeps until `before` the next attempt is due, and then for `later`.
 async fn around(house: &House, before: Duration, later: Duration) {
     let journal = house.transfers.storage.journal().unwrap();
     let due = journal.instant(journal.next_due().unwrap());
@@ -128,7 +128,7 @@ async fn two_wishes_at_once_are_each_answered_and_neither_is_taken_for_the_other
     }
 }
 
-/// Holds the answers against what becomes of the transfer.
+/// Compares the answers with what becomes of the transfer.
 async fn judge(house: &House, said: [(Ask, Said); 2]) {
     let any = |is: &dyn Fn(&(Ask, Said)) -> bool| said.iter().any(is);
     let cancelled =
@@ -151,7 +151,7 @@ async fn judge(house: &House, said: [(Ask, Said); 2]) {
         return;
     }
     if deleted {
-        // Only what was over can be deleted.
+        // Only an ended transfer can be deleted.
         let gone = house.transfers.transfer(&me(), id("x")).unwrap_err();
         assert!(matches!(gone.cause, Cause::TransferNotFound), "{said:?}");
         if !cancelled {
@@ -204,7 +204,7 @@ async fn a_retry_renews_the_budget_of_the_attempt_that_just_begins() {
         let waits = |there: &Transfer| matches!(there.record.state, State::Waiting { .. });
         house.until("x", waits).await;
         house.weather().is_slow(SYNC);
-        // The budget has one attempt left, which will fail, too.
+        // The budget has one attempt left, which will fail as well.
         module.fails();
         around(&house, SYNC, STEP / 2 * step).await;
         let before = house.record("x").state;
@@ -223,7 +223,7 @@ async fn what_a_watcher_saw_end_can_be_deleted_at_once() {
     let scratch = scratch();
     let house = House::open(&scratch, &Module::new());
     house.upload("x", wish(), &content(3000)).await.unwrap();
-    // Somebody has not let go of it yet.
+    // A worker has not released it yet.
     house.over("x").await;
     let journal = house.transfers.storage.journal().unwrap();
     let birth = journal.get(&key("x")).unwrap().birth;

@@ -1,4 +1,4 @@
-//! Whether the event log obeys the rules of the queue, as they are stated: `Scheduler::rank`.
+//! Whether the event log obeys the stated rules of the queue: `Scheduler::rank`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,9 +6,9 @@ use cellftp::client::operation_event::Change;
 use cellftp::client::watch_events_response::Event;
 use cellftp::client::{OperationInfo, WatchEventsResponse};
 
-/// Between admission and the queue lies a switch of tasks, which may wait for a processor, and with a
-/// Put the first bytes. Who came within so many seconds may or may not have been there; more, where a
-/// busy machine took longer until all had come.
+/// Between admission and the queue there is a switch of tasks, which may wait for a processor, and
+/// with a Put for the first bytes. Operations that came within this many seconds of each other may
+/// have come in either order. It is more where a busy machine took longer until all had come.
 const SWITCH: f64 = 2.0;
 
 /// The queue as the event log tells it.
@@ -26,36 +26,36 @@ pub(super) struct Course<'a> {
     found: Found,
 }
 
-/// What it came to. Times are seconds.
+/// The result. Times are seconds.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// So near in time are events of which either may have been first.
+    /// Events within this time of each other may have happened in either order.
     pub(super) uncertain: f64,
-    /// Pairs of one that began and one that waited, which the rules put in an order.
+    /// Pairs of an operation that began and one that waited, for which the rules set an order.
     pub(super) compared: usize,
-    /// Changes of server, among so many turns.
+    /// Changes of server.
     pub(super) logins: usize,
     pub(super) turns: usize,
-    /// How often one went first because its patience had ended.
+    /// How often an operation went first because its patience had ended.
     pub(super) patience_ended: usize,
-    /// The longest time that one had the link.
+    /// The longest time that an operation had the link.
     pub(super) stay: f64,
     pub(super) longest_wait: f64,
-    /// Of its own bound, at most.
+    /// The largest part of its own bound that an operation waited.
     pub(super) part_of_bound: f64,
-    /// The longest that a principal waited for a turn, and the bound of that.
+    /// The longest that a principal waited for a turn, and the bound for that.
     pub(super) longest_gap: f64,
     pub(super) gap_bound: f64,
-    /// How long the first of each principal waited.
+    /// How long the first operation of each principal waited.
     pub(super) first: Vec<(String, f64)>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Waiting {
     admitted: f64,
-    /// Turns of older ones of its principal while it waits, and its own.
+    /// Turns that older operations of its principal take while it waits, plus its own.
     place: usize,
-    /// From when on its patience is counted, at the earliest and at the latest.
+    /// When its patience begins to count, at the earliest and at the latest.
     since: (f64, f64),
 }
 
@@ -137,7 +137,7 @@ impl<'a> Course<'a> {
         self.waiting.insert(id, waiting);
     }
 
-    /// One has a turn. Answers how long its principal had waited for it.
+    /// An operation has a turn. Returns how long its principal had waited for it.
     fn begins(&mut self, id: &'a str, about: &'a OperationInfo, chosen: Waiting, now: f64) -> f64 {
         for (other, waiting) in &self.waiting {
             if waiting.admitted + self.switch < now {
@@ -178,7 +178,8 @@ impl<'a> Course<'a> {
             self.found.first.push(first);
         }
         self.began.insert(id);
-        // It did not wait before its own oldest that still waits, or itself.
+        // It did not wait before the oldest waiting operation of its principal came, nor before it
+        // came itself.
         let own = self.waiting.iter();
         let own = own.filter(|(id, _)| self.operations[**id].principal == about.principal);
         let oldest = own.map(|(_, waiting)| waiting.admitted);
@@ -186,7 +187,7 @@ impl<'a> Course<'a> {
         now - last.map_or(oldest, |(_, last)| last.max(oldest))
     }
 
-    /// Whether its patience has ended, where that is sure.
+    /// Whether its patience has ended, if that is certain.
     fn starves(&self, waiting: Waiting, now: f64) -> Option<bool> {
         let (early, late) = waiting.since;
         if now - late >= self.patience + self.switch {
@@ -198,7 +199,7 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// Whether the rules put the first before the second; `None` where both may be.
+    /// Whether the rules put the first before the second. `None` where either order is possible.
     fn goes_first(
         &self,
         one: &OperationInfo,

@@ -33,7 +33,7 @@ pub(super) fn command(plan: &Plan<'_>) -> Command {
         plan.root.display()
     );
     fs::write(&users, entry).expect("a scratch directory is writable");
-    // It takes no file of users that everyone may read.
+    // It refuses a file of users that everyone may read.
     fs::set_permissions(&users, Permissions::from_mode(0o600)).expect("it is ours");
 
     let mut text = format!(
@@ -56,7 +56,7 @@ pub(super) fn command(plan: &Plan<'_>) -> Command {
             owner = OWNER.0
         );
     } else {
-        // Without its own names it tries to become root.
+        // Without names of its own it tries to become root.
         let _ = write!(
             text,
             "User {}\nGroup {}\n",
@@ -85,7 +85,7 @@ pub(super) fn command(plan: &Plan<'_>) -> Command {
     command
 }
 
-/// Name of the user (`-un`) or group (`-gn`) that runs this.
+/// Name of the user (`-un`) or group (`-gn`) that runs this process.
 fn own_name(which: &str) -> String {
     let output = Command::new("id")
         .arg(which)

@@ -39,7 +39,8 @@ pub(super) fn command(plan: &Plan<'_>) -> Command {
         command.arg("--tls=3");
         let mut shown = plan.certificate.with_key.clone();
         if options.asks_for_certificate {
-            // The prefix asks for one; whoever may sign it stands in the server's own file.
+            // The prefix asks for a client certificate. The server's own file holds the authorities
+            // that may sign it.
             command.arg("--tlsciphersuite=-C:HIGH");
             let both = [&shown, &plan.client.public]
                 .map(|file| fs::read_to_string(file).expect("we wrote it"))
@@ -64,7 +65,7 @@ fn add_user(plan: &Plan<'_>) {
         id = OWNER.1,
         home = plan.root.display(),
     );
-    // By hand, because `pure-pw useradd` and each login after it take seconds for a hash.
+    // Written by hand, because `pure-pw useradd`, and each login after it, take seconds for a hash.
     fs::write(&users, entry).expect("a scratch directory is writable");
     let status = tools::unpacked("usr/bin/pure-pw")
         .arg("mkdb")

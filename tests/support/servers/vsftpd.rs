@@ -24,8 +24,8 @@ pub(super) fn command(plan: &Plan<'_>) -> Command {
     let passwords = plan.scratch.join("passwords");
     fs::write(&passwords, format!("{PASSWORD}\n")).expect("a scratch directory is writable");
 
-    // The anonymous account, because any other asks PAM and the system's users; its
-    // "e-mail address" is held against a list, which makes it a password.
+    // The anonymous account, because any other asks PAM and the system's users. Its "e-mail
+    // address" is compared with a list, which makes it a password.
     let mut text = format!(
         "listen=YES\nlisten_address=127.0.0.1\nlisten_port={port}\nbackground=NO\n\
          anonymous_enable=YES\nlocal_enable=NO\nanon_root={root}\nwrite_enable=YES\n\
@@ -43,8 +43,8 @@ pub(super) fn command(plan: &Plan<'_>) -> Command {
     );
     // Containers forbid what these need.
     text += "seccomp_sandbox=NO\nisolate=NO\nisolate_network=NO\n";
-    // Started by root, it changes its root directory for the anonymous account, and then
-    // refuses one that can be written to.
+    // Started by root, it changes its root directory for the anonymous account, and then refuses a
+    // root that can be written to.
     let _ = write!(
         text,
         "run_as_launching_user=YES\nftp_username={}\n",
@@ -85,7 +85,7 @@ pub(super) fn command(plan: &Plan<'_>) -> Command {
     }
     let file = plan.scratch.join("vsftpd.conf");
     fs::write(&file, text).expect("a scratch directory is writable");
-    // It reads only a file of the user it runs as.
+    // It reads only a file of the user that it runs as.
     give_away(&file);
     let mut command = tools::unpacked("usr/sbin/vsftpd");
     command.arg(file);

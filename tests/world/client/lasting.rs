@@ -31,7 +31,7 @@ pub(super) struct Lasting {
     at: At,
     wish: Wish,
     since: Duration,
-    /// All its bytes were taken over.
+    /// All its bytes were accepted.
     accepted: bool,
     /// The client has ended it.
     ended: bool,
@@ -53,7 +53,7 @@ impl Client<'_> {
         Some(self.mine().transfers[index].clone())
     }
 
-    /// One that is in such a state, or any.
+    /// A transfer in such a state, or any.
     fn pick_in(&mut self, fits: impl Fn(State) -> bool) -> Option<Lasting> {
         let all = self.mine().transfers.clone();
         let caller = self.caller(None);
@@ -64,7 +64,7 @@ impl Client<'_> {
         fitting.or_else(|| self.pick())
     }
 
-    /// Changes what is remembered.
+    /// Changes what the client remembers.
     fn remember(&self, id: &TransferId, change: impl FnOnce(&mut Lasting)) {
         if let Some(mine) = self.mine().transfers.iter_mut().find(|mine| mine.id == *id) {
             change(mine);
@@ -139,8 +139,8 @@ impl Client<'_> {
         }
     }
 
-    /// Looks after what was just accepted: it is ended while it runs, and the disk takes nothing just
-    /// then; or it is tried again just when its time comes.
+    /// Handles what was just accepted: it is cancelled while it runs, while the disk accepts nothing;
+    /// or it is retried exactly when it is due.
     async fn follow(&mut self, name: &TransferId) {
         let all = self.mine().transfers.clone();
         let Some(mine) = all.into_iter().find(|mine| mine.id == *name) else {
@@ -184,7 +184,7 @@ impl Client<'_> {
         }
     }
 
-    /// Sends the bytes from one on, or some of them.
+    /// Sends the bytes from one position on, or some of them.
     async fn bring(
         &mut self,
         name: &TransferId,
@@ -260,7 +260,7 @@ impl Client<'_> {
         }
     }
 
-    /// Looks after a transfer of the client's.
+    /// Handles a transfer of the client.
     pub(super) async fn tend(&mut self) {
         let Some(mine) = self.pick() else { return };
         match self.random.u8(..9) {
@@ -298,7 +298,7 @@ impl Client<'_> {
         }
     }
 
-    /// The disk takes nothing at just this moment, for a while.
+    /// The disk accepts nothing from this moment on, for a while.
     fn spoil_disk(&mut self) {
         let world = Arc::clone(self.world);
         let span = Duration::from_millis(self.random.u64(1000..60_000));
@@ -319,7 +319,7 @@ impl Client<'_> {
 
     async fn retry(&mut self, mine: &Lasting) {
         let caller = self.caller(None);
-        // Just when it falls due by itself.
+        // Exactly when it is due by itself.
         if let Ok(there) = self.transfers.transfer(&caller, mine.id.clone())
             && matches!(there.record.state, State::Waiting { .. })
             && let Some(until) = there.next_attempt
@@ -329,7 +329,7 @@ impl Client<'_> {
         {
             let takes = self.world.plan.disk_takes.as_millis() as u64;
             if takes > 0 {
-                // While that is being written down.
+                // While the disk records that.
                 sleep(left + Duration::from_millis(self.random.u64(..takes))).await;
             } else {
                 let late = Duration::from_millis(self.random.u64(..1500));
@@ -418,7 +418,7 @@ impl Client<'_> {
                 self.bring(&mine.id, receiving, &content, 0).await;
             }
             Some(Ok(Upload::Accepted(there))) => self.learn(mine, &there),
-            // Its hash was named.
+            // The wish named its hash.
             Some(Ok(Upload::Compare(_))) => {
                 self.world.violated(
                     "what is known by its hash is asked for",
@@ -430,7 +430,7 @@ impl Client<'_> {
         }
     }
 
-    /// The id of one transfer for other content of the same size.
+    /// Uses the id of one transfer for other content of the same size.
     async fn reuse(&mut self, mine: &Lasting) {
         let Direction::Upload(upload) = &mine.wish.direction else {
             return;
@@ -457,7 +457,7 @@ impl Client<'_> {
                 "other content of the same id is called accepted",
                 mine.id.to_string(),
             ),
-            // Nothing was there, and nothing is kept of this one.
+            // Nothing was there, and nothing of this one is kept.
             Some(Ok(Upload::Receive(receiving))) => {
                 if mine.accepted && !mine.ended {
                     self.world
@@ -474,7 +474,7 @@ impl Client<'_> {
         }
     }
 
-    /// Looks on for a while, and reads a download.
+    /// Watches for a while, and reads a download.
     async fn watch(&mut self, mine: &Lasting) {
         let caller = self.caller(None);
         let patience = Duration::from_secs(self.random.u64(1..600));
@@ -548,7 +548,7 @@ impl Client<'_> {
         }
     }
 
-    /// What is told of a transfer has to be so.
+    /// What a client is told about a transfer must be true.
     fn learn(&self, mine: &Lasting, there: &Transfer) {
         let record = &there.record;
         self.world
@@ -596,7 +596,7 @@ impl Client<'_> {
     }
 }
 
-/// After all trouble: every transfer of a client has been delivered, or told as failed with its
+/// After all trouble: every transfer of a client was delivered, or was reported as failed with its
 /// bytes kept.
 pub(crate) async fn settle(
     world: &Arc<World>,
@@ -640,7 +640,7 @@ pub(crate) async fn settle(
             sleep(Duration::from_secs(30)).await;
         }
     }
-    // No client sees what is another's.
+    // No client sees another client's transfers.
     match transfers.list_transfers(
         &caller,
         &cellftp::broker::terms::Whose::Own,

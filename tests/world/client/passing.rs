@@ -21,13 +21,13 @@ use simcom_talk::ftps::value::{Offset, TransferType};
 #[derive(Debug, Clone, Copy)]
 enum Manner {
     Steady,
-    /// Pauses so long in the middle.
+    /// It pauses this long in the middle.
     Pauses(Duration),
-    /// Is gone after so long.
+    /// It leaves after this time.
     Leaves(Duration),
-    /// Cancels by another call after so long.
+    /// It cancels by another call after this time.
     Cancels(Duration),
-    /// Closes its stream in the middle, without an end.
+    /// It closes its stream in the middle, without an end.
     Breaks,
 }
 
@@ -49,7 +49,7 @@ impl Client<'_> {
         self.put_to(at, target, None).await;
     }
 
-    /// Puts a file; `name`: how the target is to read it.
+    /// Puts a file. `name` says how the target reads it.
     async fn put_to(&mut self, at: At, target: Target, name: Option<&str>) {
         let verify = match self.random.u8(..6) {
             0 => Verify::Nothing,
@@ -98,7 +98,8 @@ impl Client<'_> {
             Some(Err(error)) => {
                 self.said(&format!("Put {id}"), &error);
                 self.believe(&at, now, &error);
-                // What was reached is told as it is: the file, where only its sentinel is missing.
+                // A partial success is reported as it is: the file is there, and only its sentinel is
+                // missing.
                 if let Some(reached) = &error.reached
                     && reached.sentinel_written == with_sentinel
                 {
@@ -144,7 +145,7 @@ impl Client<'_> {
             header.path.as_str(),
             content.len()
         ));
-        // Some small files go as PutFiles has them.
+        // Some small files go by PutFiles.
         let small = header.size.is_none() && content.len() <= 128 * 1024;
         if small && header.sentinel.is_none() && content.len().is_multiple_of(3) {
             let work = self.send_as_one_of_many(&caller, header, content, manner);
@@ -282,7 +283,7 @@ impl Client<'_> {
         }
     }
 
-    /// All bytes, and the size of a file that has grown; nothing where the client left in the middle.
+    /// All bytes, and the size of a file that has grown. Nothing where the client left in the middle.
     async fn read(
         mut reading: Reading,
         manner: Manner,

@@ -1,6 +1,6 @@
 //! Carries out a command line.
 
-use super::outcome::Outcome;
+use super::Outcome;
 use crate::emulator::{Emulator, Execution};
 use crate::line::{Command, Form, unescaped};
 
@@ -95,8 +95,8 @@ impl Emulator {
     }
 }
 
-/// Whether a value of [`Knobs::chatter_switch`](crate::Knobs::chatter_switch) ends what it switches on the AT
-/// port. The second value of the port switch is where sentences go: 1 to the UART, 0 to a USB port of their own
+/// Whether a value of [`Knobs::chatter_switch`](crate::Knobs::chatter_switch) ends the chatter on the AT port.
+/// The second value of the port switch says where sentences go: 1 to the UART, 0 to a USB port of their own
 /// (A76XX AT manual V1.09, "AT+CGNSSPORTSWITCH").
 fn ends_chatter(name: &str, value: &[u8]) -> bool {
     match name {

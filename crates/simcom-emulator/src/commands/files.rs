@@ -3,26 +3,26 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::outcome::Outcome;
+use super::Outcome;
 use super::transfer::rest_size;
 use super::values::{Optional, optional, values};
 use crate::emulator::{Emulator, Execution};
 use crate::line::{Form, Parameter, printed_path};
-use crate::operation::{Download, Kind, Operation, Target, Upload};
+use crate::pending::{Download, Kind, PendingCommand, Target, Upload};
 use crate::request::Ask;
 use crate::settings::{Receipt, ReceiptKind};
 use crate::storage::StorageError;
 
-/// Bytes of one CFTRANTX frame: what field parsers of SIM7600 boards expect.
+/// Bytes of one CFTRANTX frame, as field parsers of SIM7600 boards expect it.
 const FILE_FRAME: usize = 512;
 /// Bytes of a file handed to the network at a time.
 const FILE_CHUNK: usize = 16 * 1024;
 
 impl Emulator {
-    /// The file and TLS commands; anything else is unknown.
+    /// Carries out the file and TLS commands. Any other command is unknown.
     pub(super) fn module_command(&mut self, name: &str, form: &Form) -> Outcome {
         if let Form::Write(text) = form
-            && !self.profile.non_ascii_files
+            && !self.model.non_ascii_files
             && name != "+CFTRANRX"
             && text.starts_with(b"{non-ascii}")
         {
@@ -147,7 +147,7 @@ impl Emulator {
         let Some(size) = size else {
             return Outcome::Error;
         };
-        let date = if self.profile.attributes_dated {
+        let date = if self.model.attributes_dated {
             ", 2008/04/28 10:24:46 Tue"
         } else {
             ""
@@ -239,11 +239,11 @@ impl Emulator {
         Outcome::Ok
     }
 
-    /// `"path"[,dir[,offset]]`: the file lands in the root of the chosen drive under its base
-    /// name; an offset resumes a partial file there, whose absence is code 7 (SIM7500/SIM7600
-    /// FTP(S) application note V3.00 §5.2.3).
+    /// `"path"[,dir[,offset]]`: the file goes to the root of the chosen drive under its base name.
+    /// An offset resumes a partial file there; where that is missing, the code is 7
+    /// (SIM7500/SIM7600 FTP(S) application note V3.00 §5.2.3).
     pub(super) fn get_file(&mut self, text: &[u8]) -> Outcome {
-        let Some((path, local, offset)) = self.file_values(text, self.profile.getfile_roots) else {
+        let Some((path, local, offset)) = self.file_values(text, self.model.getfile_roots) else {
             return Outcome::Error;
         };
         if let Some(refusal) = self.logged_in() {
@@ -264,7 +264,7 @@ impl Emulator {
 
     /// `"path"[,dir[,rest]]`: the local file is the base name in the root of the chosen drive.
     pub(super) fn put_file(&mut self, text: &[u8]) -> Outcome {
-        let Some((path, local, offset)) = self.file_values(text, self.profile.putfile_roots) else {
+        let Some((path, local, offset)) = self.file_values(text, self.model.putfile_roots) else {
             return Outcome::Error;
         };
         if let Some(refusal) = self.logged_in() {
@@ -285,12 +285,12 @@ impl Emulator {
         self.begin(Kind::Upload(upload), Some(Ask::StoreBegin { path, offset }))
     }
 
-    /// Hands the next piece of a module file to the network, or the end.
+    /// Hands the next piece of a module file to the network, or its end.
     pub(crate) fn upload_file_on(&mut self) {
-        let Some(Operation {
+        let Some(PendingCommand {
             kind: Kind::Upload(upload),
             ..
-        }) = &mut self.operation
+        }) = &mut self.pending
         else {
             return;
         };
@@ -333,7 +333,7 @@ impl Emulator {
     }
 
     fn full_path(&self, parameter: &Parameter) -> Option<String> {
-        let path = parameter.text(self.profile.file_name_limit)?;
+        let path = parameter.text(self.model.file_name_limit)?;
         (path.get(1) == Some(&b':'))
             .then(|| self.storage.resolve(path).ok())
             .flatten()

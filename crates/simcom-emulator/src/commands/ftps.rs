@@ -3,19 +3,19 @@
 use bytes::Bytes;
 use secrecy::SecretString;
 
-use super::outcome::Outcome;
+use super::Outcome;
 use super::values::{Optional, optional, values};
 use crate::emulator::Emulator;
 use crate::faults::Stuck;
-use crate::knobs::{Sim, Verdict};
+use crate::knobs::{Reaction, Sim};
 use crate::line::{Command, Form, Parameter};
-use crate::operation::{Kind, Operation, Target};
+use crate::pending::{Kind, PendingCommand, Target};
 use crate::request::{Ask, Login, Security, TransferType};
-use crate::session::Standing;
+use crate::session::SessionState;
 
 impl Emulator {
     pub(super) fn ftps(&mut self, command: &Command) -> Outcome {
-        let Some(test) = self.profile.ftps_test(&command.name) else {
+        let Some(test) = self.model.ftps_test(&command.name) else {
             return Outcome::Error;
         };
         if command.form == Form::Test {
@@ -41,8 +41,9 @@ impl Emulator {
             ("+CFTPSDELE", Form::Write(text)) => self.on_path(text, Ask::Dele),
             ("+CFTPSCWD", Form::Write(text)) => self.on_path(text, Ask::Cwd),
             ("+CFTPSSIZE", Form::Write(text)) => self.on_path(text, Ask::Size),
-            ("+CFTPSCWD", Form::Execute(_)) if self.profile.bare_cwd_prints => {
-                // A76XX FTP(S) application note V1.02 §3.1: without a directory it prints it.
+            ("+CFTPSCWD", Form::Execute(_)) if self.model.bare_cwd_prints => {
+                // A76XX FTP(S) application note V1.02 §3.1: without a directory it prints the
+                // current one.
                 self.logged_in()
                     .unwrap_or_else(|| self.begin(Kind::Plain, Some(Ask::Pwd)))
             }
@@ -65,7 +66,7 @@ impl Emulator {
         }
     }
 
-    /// Commands that only touch the module's own settings, whatever runs.
+    /// Carries out commands that only change the module's own settings, whatever is running.
     fn setting(&mut self, command: &Command) -> Option<Outcome> {
         let line = match (command.name.as_str(), &command.form) {
             ("+CFTPSSINGLEIP", Form::Read) => {
@@ -84,8 +85,8 @@ impl Emulator {
                 TransferType::Ascii => "+CFTPSTYPE: A".to_owned(),
                 TransferType::Binary => "+CFTPSTYPE: I".to_owned(),
             },
-            ("+CFTPSLOGIN", Form::Read) if self.profile.login_is_readable => {
-                let logged_in = self.session.standing == Standing::LoggedIn;
+            ("+CFTPSLOGIN", Form::Read) if self.model.login_is_readable => {
+                let logged_in = self.session.state == SessionState::LoggedIn;
                 format!("+CFTPSLOGIN: {}", u8::from(logged_in))
             }
             ("+CFTPSSLCFG", Form::Write(text)) => return Some(self.bind_context(text)),
@@ -118,15 +119,15 @@ impl Emulator {
 
     /// The refusal of a command that comes while another runs.
     fn busy(&mut self, name: &str) -> Option<Outcome> {
-        let running = self.operation.as_ref()?;
+        let running = self.pending.as_ref()?;
         let cached = matches!(&running.kind, Kind::Download(d) if d.sink == Target::Cache);
         if name == "+CFTPSABORT" || (name == "+CFTPSCACHERD" && cached) {
             return None;
         }
         Some(match self.knobs.busy {
-            Verdict::Error | Verdict::Ok => Outcome::Error,
-            Verdict::Code(code) => {
-                // The running operation keeps its place, so this answer is written out here.
+            Reaction::Error | Reaction::Ok => Outcome::Error,
+            Reaction::Code(code) => {
+                // The pending command stays the current one, so this answer is written here.
                 let (name, nth) = (self.current.name.clone(), self.current.nth);
                 self.final_code(&name, nth, "OK");
                 self.result(&name, nth, &format!("{name}: {code}"));
@@ -135,32 +136,32 @@ impl Emulator {
         })
     }
 
-    fn verdict(&mut self, verdict: Verdict) -> Outcome {
-        match verdict {
-            Verdict::Error => Outcome::Error,
-            Verdict::Ok => self.settle_into(self.session.standing),
-            Verdict::Code(code) => self.begin_and_fail(code),
+    fn reaction(&mut self, reaction: Reaction) -> Outcome {
+        match reaction {
+            Reaction::Error => Outcome::Error,
+            Reaction::Ok => self.settle_into(self.session.state),
+            Reaction::Code(code) => self.begin_and_fail(code),
         }
     }
 
-    /// The refusal of a command that needs a login, if there is none.
+    /// The refusal of a command that needs a login, where there is none.
     pub(super) fn logged_in(&mut self) -> Option<Outcome> {
-        match self.session.standing {
-            Standing::LoggedIn => None,
-            Standing::Idle | Standing::Started => Some(match self.knobs.not_logged_in {
-                Verdict::Ok => Outcome::Error,
-                verdict => self.verdict(verdict),
+        match self.session.state {
+            SessionState::LoggedIn => None,
+            SessionState::Idle | SessionState::Started => Some(match self.knobs.not_logged_in {
+                Reaction::Ok => Outcome::Error,
+                reaction => self.reaction(reaction),
             }),
-            Standing::Dead => Some(self.begin_and_fail(4)),
-            Standing::NoNetwork => Some(self.begin_and_fail(10)),
+            SessionState::Dead => Some(self.begin_and_fail(4)),
+            SessionState::NoNetwork => Some(self.begin_and_fail(10)),
         }
     }
 
     fn start(&mut self) -> Outcome {
-        match self.session.standing {
-            Standing::Idle | Standing::NoNetwork => {}
-            Standing::Started | Standing::LoggedIn | Standing::Dead => {
-                return self.verdict(self.knobs.start_when_started);
+        match self.session.state {
+            SessionState::Idle | SessionState::NoNetwork => {}
+            SessionState::Started | SessionState::LoggedIn | SessionState::Dead => {
+                return self.reaction(self.knobs.start_when_started);
             }
         }
         if self.stuck == Some(Stuck::Stack) {
@@ -174,52 +175,52 @@ impl Emulator {
         {
             return self.begin_and_fail(10);
         }
-        let outcome = self.settle_into(Standing::Started);
-        self.settings.pdn_active |= self.session.standing == Standing::Started;
+        let outcome = self.settle_into(SessionState::Started);
+        self.settings.pdn_active |= self.session.state == SessionState::Started;
         outcome
     }
 
     fn stop(&mut self) -> Outcome {
-        match self.session.standing {
-            Standing::Idle => return Outcome::Error,
-            Standing::LoggedIn | Standing::Dead => match self.knobs.stop_while_logged_in {
-                Verdict::Ok => {
+        match self.session.state {
+            SessionState::Idle => return Outcome::Error,
+            SessionState::LoggedIn | SessionState::Dead => match self.knobs.stop_while_logged_in {
+                Reaction::Ok => {
                     self.ask(Ask::DropAll);
                 }
-                refusal => return self.verdict(refusal),
+                refusal => return self.reaction(refusal),
             },
-            Standing::Started | Standing::NoNetwork => {}
+            SessionState::Started | SessionState::NoNetwork => {}
         }
-        self.settle_into(Standing::Idle)
+        self.settle_into(SessionState::Idle)
     }
 
     fn login(&mut self, text: &[u8]) -> Outcome {
         let Some(login) = self.login_values(text) else {
             return Outcome::Error;
         };
-        // What an owner of a SIM7600E saw of a card that had lost contact.
+        // As the owner of a SIM7600E saw it with a card that had lost contact.
         if self.settings.sim == Sim::Absent {
             return Outcome::Cme(10);
         }
-        match self.session.standing {
-            Standing::Started => {}
-            Standing::Idle => {
+        match self.session.state {
+            SessionState::Started => {}
+            SessionState::Idle => {
                 return match self.knobs.not_logged_in {
-                    Verdict::Ok => Outcome::Error,
-                    verdict => self.verdict(verdict),
+                    Reaction::Ok => Outcome::Error,
+                    reaction => self.reaction(reaction),
                 };
             }
-            Standing::LoggedIn | Standing::Dead => {
-                return self.verdict(self.knobs.login_when_logged_in);
+            SessionState::LoggedIn | SessionState::Dead => {
+                return self.reaction(self.knobs.login_when_logged_in);
             }
-            Standing::NoNetwork => return self.begin_and_fail(10),
+            SessionState::NoNetwork => return self.begin_and_fail(10),
         }
         self.begin(Kind::Login, Some(Ask::Login(Box::new(login))))
     }
 
     /// SIMCom manual L1203: `"host",port[,"user","password"[,type]]`, type 3 by default.
     fn login_values(&self, text: &[u8]) -> Option<Login> {
-        let limit = self.profile.credential_limit;
+        let limit = self.model.credential_limit;
         let values = values(text)?;
         if values.len() > 5 {
             return None;
@@ -232,8 +233,8 @@ impl Emulator {
             .ok()
             .filter(|port| *port > 0)?;
         let (user, password) = match values.len() {
-            // TODO-correctness: the grammar lets user and password be left out; anonymous is the
-            // only sense that can make.
+            // TODO-correctness: the grammar allows user and password to be left out. That can only
+            // mean an anonymous login.
             2 => ("anonymous".to_owned(), "anonymous@".to_owned()),
             3 => return None,
             _ => (text(2)?, text(3).or_else(|| empty(values.get(3)))?),
@@ -261,9 +262,11 @@ impl Emulator {
     }
 
     fn logout(&mut self) -> Outcome {
-        match self.session.standing {
-            Standing::LoggedIn | Standing::Dead => self.begin(Kind::Logout, Some(Ask::Logout)),
-            Standing::Idle | Standing::Started | Standing::NoNetwork => {
+        match self.session.state {
+            SessionState::LoggedIn | SessionState::Dead => {
+                self.begin(Kind::Logout, Some(Ask::Logout))
+            }
+            SessionState::Idle | SessionState::Started | SessionState::NoNetwork => {
                 self.logged_in().unwrap_or(Outcome::Error)
             }
         }
@@ -271,21 +274,24 @@ impl Emulator {
 
     /// SIMCom manual L1218: it logs out and deactivates the PDP context.
     fn abort(&mut self) -> Outcome {
-        if !matches!(self.session.standing, Standing::LoggedIn | Standing::Dead) {
+        if !matches!(
+            self.session.state,
+            SessionState::LoggedIn | SessionState::Dead
+        ) {
             return self.logged_in().unwrap_or(Outcome::Error);
         }
-        if let Some(Operation { waiting, .. }) = &mut self.operation {
+        if let Some(PendingCommand { waiting, .. }) = &mut self.pending {
             *waiting = None;
             if self.knobs.abort_emits_terminal {
                 self.fail(2);
             }
-            self.operation = None;
+            self.pending = None;
         }
         self.settings.pdn_active = false;
         self.begin(Kind::Abort, Some(Ask::DropAll))
     }
 
-    /// A command whose one parameter is a remote path.
+    /// Carries out a command whose one parameter is a remote path.
     fn on_path(&mut self, text: &[u8], ask: fn(Bytes) -> Ask) -> Outcome {
         let Some(path) = self.path(text) else {
             return Outcome::Error;
@@ -306,7 +312,7 @@ impl Emulator {
     /// A path within the family's limit.
     pub(super) fn path_of(&self, parameter: &Parameter) -> Option<Bytes> {
         parameter
-            .text(self.profile.path_limit)
+            .text(self.model.path_limit)
             .map(Bytes::copy_from_slice)
     }
 

@@ -1,11 +1,11 @@
-//! Short messages (3GPP TS 27.005), as far as host programs ask for them before they do anything else. The
-//! store is empty, and nothing is sent.
+//! Short messages (3GPP TS 27.005), as far as host programs ask about them before anything else. The store
+//! is empty, and nothing is sent.
 
-use super::outcome::Outcome;
+use super::Outcome;
 use crate::emulator::Emulator;
 use crate::line::Form;
 
-/// Messages that the SIM can hold: what is usual.
+/// Messages that the SIM can hold: a usual number.
 const ROOM: u8 = 50;
 
 /// 3GPP TS 27.005 §3.2.5.
@@ -13,7 +13,7 @@ const NOT_ALLOWED: u16 = 302;
 const INVALID_INDEX: u16 = 321;
 
 impl Emulator {
-    /// The commands of this file; anything else is stored or unknown.
+    /// Carries out the commands of this file. Any other command is stored or unknown.
     pub(super) fn messages(&mut self, name: &str, form: &Form) -> Outcome {
         match (name, form) {
             ("+CPMS", Form::Test) => {
@@ -46,7 +46,7 @@ impl Emulator {
                 self.say("+CMGL: (0-4)");
                 Outcome::Ok
             }
-            // None are there to be listed or deleted.
+            // There are none to be listed or deleted.
             ("+CMGL", Form::Execute(_) | Form::Write(_)) | ("+CMGD", Form::Write(_)) => Outcome::Ok,
             ("+CMGR", Form::Write(_)) => Outcome::Cms(INVALID_INDEX),
             ("+CMGS" | "+CMSS" | "+CMGW", Form::Write(_)) => Outcome::Cms(NOT_ALLOWED),

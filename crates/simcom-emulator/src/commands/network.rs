@@ -1,6 +1,6 @@
-//! The radio, the network, and the module's own TCP/IP stack, as host programs ask for them.
+//! The radio, the network, and the module's own TCP/IP stack, as far as host programs ask about them.
 
-use super::outcome::Outcome;
+use super::Outcome;
 use crate::emulator::Emulator;
 use crate::faults::Stuck;
 use crate::knobs::Sim;
@@ -14,7 +14,7 @@ const OPERATOR: [&str; 3] = ["Test Network", "Test", "00101"];
 const PLACE: &str = "\"0001\",\"00000001\"";
 
 impl Emulator {
-    /// The commands of this file; anything else is none of the network's.
+    /// Carries out the commands of this file. Any other command has nothing to do with the network.
     pub(super) fn network(&mut self, name: &str, form: &Form) -> Outcome {
         match (name, form) {
             ("+CSQ", Form::Execute(_)) => {
@@ -70,7 +70,7 @@ impl Emulator {
         matches!(self.registration(), 1 | 5)
     }
 
-    /// `<n>,<stat>`, and with `<n>` 2 where the module is (3GPP TS 27.007 §7.2, §10.1.20, §10.1.22).
+    /// `<n>,<stat>`, and with `<n>` 2 also the place of the module (3GPP TS 27.007 §7.2, §10.1.20, §10.1.22).
     fn say_registration(&mut self, name: &str) -> Outcome {
         let mode = self.stored_value(name);
         let stat = self.registration();
@@ -114,8 +114,8 @@ impl Emulator {
 
     /// SIM7500/SIM7600 AT manual V3.00, "AT+CPSI"; the same line on the A76xx.
     fn system(&mut self) -> Outcome {
-        // TODO-correctness: the manual lists "Low Power Mode" among the modes of operation; that a
-        // module without its radio prints it is not shown. A log at AT+CFUN=0 and AT+CFUN=4 would.
+        // TODO-correctness: the manual lists "Low Power Mode" among the modes of operation. It does not show
+        // that a module without its radio prints it. A log at AT+CFUN=0 and AT+CFUN=4 would tell.
         let line = if self.is_registered() {
             "+CPSI: LTE,Online,001-01,0x0001,1,1,EUTRAN-BAND3,1650,5,5,-100,-900,-600,15"
         } else if self.settings.functionality == 1 {
@@ -127,8 +127,9 @@ impl Emulator {
         Outcome::Ok
     }
 
-    /// `OK`, and the result behind it: 0 for success. What is open already is told so (SIM7500/SIM7600 AT
-    /// manual V3.00, "AT Commands for TCPIP"; TinyGSM and other hosts wait for these lines).
+    /// `OK`, and the result behind it: 0 for success. A network that is already open is answered by a line
+    /// that says so (SIM7500/SIM7600 AT manual V3.00, "AT Commands for TCPIP"; TinyGSM and other hosts wait
+    /// for these lines).
     fn open_network(&mut self, form: &Form) -> Outcome {
         match form {
             Form::Test => Outcome::Ok,
@@ -154,13 +155,14 @@ impl Emulator {
         if std::mem::take(&mut self.settings.net_open) {
             return self.ok_and_then("+NETCLOSE: 0");
         }
-        // TODO-correctness: hosts of A76xx modules wait for 2 where nothing was open; whether `OK` or
-        // `ERROR` goes with it, no log shows whole.
+        // TODO-correctness: hosts of A76xx modules wait for 2 where nothing was open. No complete log shows
+        // whether `OK` or `ERROR` goes with it.
         self.say("+NETCLOSE: 2");
         Outcome::Error
     }
 
-    /// `OK`, then a line that is no part of the answer. Behind more commands of one line, no document has it.
+    /// `OK`, then a line that is no part of the answer. No document shows this behind several commands on one
+    /// line.
     fn ok_and_then(&mut self, line: &str) -> Outcome {
         if !self.queue.is_empty() {
             return Outcome::Error;
@@ -171,9 +173,9 @@ impl Emulator {
         Outcome::Later
     }
 
-    /// `AT+CFUN` (3GPP TS 27.007 §8.2). With 0 the SIM has no power either: it is said to be gone, and what
-    /// needs it fails (13); with 1 it is read anew. That is what owners of SIM7600 and A76xx boards report.
-    /// 4 leaves the SIM alone.
+    /// `AT+CFUN` (3GPP TS 27.007 §8.2). With 0 the SIM has no power either: the module says that it is gone,
+    /// and commands that need it fail (13). With 1 the SIM is read again. Owners of SIM7600 and A76xx boards
+    /// report this. 4 leaves the SIM alone.
     fn functionality(&mut self, form: &Form) -> Outcome {
         match form {
             Form::Test => self.say("+CFUN: (0-1,4-7),(0-1)"),
@@ -214,7 +216,7 @@ impl Emulator {
                 let (name, nth) = (self.current.name.clone(), self.current.nth);
                 self.final_code(&name, nth, "OK");
                 self.say("+CPIN: READY");
-                for line in self.profile.banner.1 {
+                for line in self.model.banner.1 {
                     self.say(line);
                 }
                 return Outcome::Later;

@@ -1,6 +1,6 @@
-//! The SIM card (3GPP TS 27.007), and what the module says of it.
+//! The SIM card (3GPP TS 27.007), and what the module says about it.
 
-use super::outcome::Outcome;
+use super::Outcome;
 use super::values::values;
 use crate::emulator::Emulator;
 use crate::knobs::Sim;
@@ -12,7 +12,7 @@ const ICCID: &str = "8901010000000000000";
 const IMSI: &str = "001010123456789";
 
 impl Emulator {
-    /// The commands of this file; anything else is none of the card's.
+    /// Carries out the commands of this file. Any other command has nothing to do with the card.
     pub(super) fn card(&mut self, name: &str, form: &Form) -> Outcome {
         if !matches!(name, "+CICCID" | "+CIMI" | "+CNUM" | "+CRSM" | "+CLCK") {
             return self.messages(name, form);
@@ -40,7 +40,7 @@ impl Emulator {
             // SIM7500/SIM7600 AT manual V3.00, "AT+CICCID": the answer has no C.
             ("+CICCID", Form::Execute(_)) => self.say(&format!("+ICCID: {ICCID}")),
             ("+CIMI", Form::Execute(_)) => self.say(IMSI),
-            // The card has no number to be called by (3GPP TS 27.007 §7.1).
+            // The card has no phone number (3GPP TS 27.007 §7.1).
             ("+CNUM", Form::Execute(_)) => {}
             ("+CRSM", Form::Write(text)) => return self.sim_file(text),
             ("+CLCK", Form::Write(text)) if text.ends_with(b",2") => self.say("+CLCK: 0"),
@@ -49,9 +49,10 @@ impl Emulator {
         Outcome::Ok
     }
 
-    /// `AT+CRSM`, which reads files of the card (3GPP TS 27.007 §8.18; the files 3GPP TS 31.102). Hosts read the
-    /// number of the card (12258, two digits to a byte, the second first) and how long the network's code is
-    /// (28589); of any other the card says that there is none (ETSI TS 102 221 §10.2: 6A82).
+    /// `AT+CRSM`, which reads files of the card (3GPP TS 27.007 §8.18; the files are in 3GPP TS 31.102). Hosts
+    /// read the number of the card (12258, two digits to a byte, the second first) and the length of the
+    /// network's code (28589). For any other file the card answers that there is none (ETSI TS 102 221 §10.2:
+    /// 6A82).
     fn sim_file(&mut self, text: &[u8]) -> Outcome {
         let Some(values) = values(text) else {
             return Outcome::Error;
@@ -72,7 +73,7 @@ impl Emulator {
         Outcome::Ok
     }
 
-    /// The card has lost contact: what is said from now on says that there is none.
+    /// The card has lost contact: from now on the module says that there is none.
     pub(crate) fn sim_removed(&mut self) {
         self.settings.sim = Sim::Absent;
         self.say("+SIMCARD: NOT AVAILABLE");

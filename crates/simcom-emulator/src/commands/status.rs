@@ -1,18 +1,18 @@
 //! The module's identity, SIM, registration and packet-data commands (3GPP TS 27.007), and the
-//! vendor's own that a host uses to bring the port up.
+//! vendor's commands that a host uses to set up the port.
 
-use super::outcome::Outcome;
+use super::Outcome;
 use super::values::values;
 use crate::emulator::Emulator;
 use crate::faults::Stuck;
 use crate::knobs::Sim;
 use crate::line::{Command, Form, Parameter};
-use crate::operation::Kind;
 use crate::outbox::Item;
+use crate::pending::Kind;
 use crate::request::Ask;
-use crate::session::Standing;
+use crate::session::SessionState;
 
-/// Commands that store what is written and print it when read: name, value at power-up, and the
+/// Commands that store a written value and print it when read: name, value at power-up, and the
 /// line of the test form. UART: SIMCom manual §3.2; `+CATR` §10.2; the rest 3GPP TS 27.007.
 const STORED: &[(&str, &str, &str)] = &[
     ("+IFC", "0,0", "+IFC: (0,2),(0,2)"),
@@ -39,7 +39,7 @@ const STORED: &[(&str, &str, &str)] = &[
     ("+CGAUTH", "1,0", "+CGAUTH: (1-24),(0-3),,"),
     ("+CCLK", "\"80/01/06,00:00:00+00\"", ""),
     ("+CTZR", "0", "+CTZR: (0,1)"),
-    // What programs for short messages set first (3GPP TS 27.005 §3, 27.007 §5.5, §7.6, §7.15).
+    // Programs for short messages set these first (3GPP TS 27.005 §3, 27.007 §5.5, §7.6, §7.15).
     ("+CMGF", "0", "+CMGF: (0,1)"),
     ("+CSDH", "0", "+CSDH: (0,1)"),
     ("+CSCA", "\"+15550100\",145", ""),
@@ -74,23 +74,23 @@ impl Emulator {
         }
     }
 
-    /// 3GPP TS 27.007 §5, and the same by their names of V.250 §6.1.
+    /// The commands of 3GPP TS 27.007 §5, also by their names of V.250 §6.1.
     fn identity(&mut self, name: &str, form: &Form) -> Outcome {
-        let profile = &self.profile;
+        let model = &self.model;
         let line = match (name, form) {
             (_, Form::Test) => return Outcome::Ok,
             (_, Form::Read | Form::Write(_)) => return Outcome::Error,
-            ("+CGMI" | "+GMI", _) => profile.manufacturer.to_owned(),
-            ("+CGMM" | "+GMM", _) => profile.model.to_owned(),
-            ("+CGSN" | "+GSN", _) => profile.imei.to_owned(),
-            ("+CGMR" | "+GMR", _) => format!("+CGMR: {}", profile.revision),
+            ("+CGMI" | "+GMI", _) => model.manufacturer.to_owned(),
+            ("+CGMM" | "+GMM", _) => model.name.to_owned(),
+            ("+CGSN" | "+GSN", _) => model.imei.to_owned(),
+            ("+CGMR" | "+GMR", _) => format!("+CGMR: {}", model.revision),
             ("+GCAP", _) => CAPABILITIES.to_owned(),
             ("+SIMCOMATI", _) => {
                 // Logs of A7670 modules show these lines, without the last of ATI.
                 self.identify(false);
                 return Outcome::Ok;
             }
-            _ => format!("+CSUB: {}", profile.sub_version),
+            _ => format!("+CSUB: {}", model.sub_version),
         };
         self.say(&line);
         Outcome::Ok
@@ -174,9 +174,9 @@ impl Emulator {
                 b"0,1" | b"0" => {
                     self.settings.pdn_active = false;
                     self.let_go(Stuck::Context);
-                    if self.session.standing != Standing::Idle {
+                    if self.session.state != SessionState::Idle {
                         self.ask(Ask::DropAll);
-                        self.session.standing = Standing::NoNetwork;
+                        self.session.state = SessionState::NoNetwork;
                         self.fail_running(10);
                     }
                 }
@@ -194,7 +194,7 @@ impl Emulator {
         }) else {
             return Outcome::Error;
         };
-        if self.operation.is_some() {
+        if self.pending.is_some() {
             return Outcome::Error;
         }
         self.begin(Kind::Resolve(host.clone()), Some(Ask::Resolve(host)))

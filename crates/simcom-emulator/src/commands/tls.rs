@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 
-use super::outcome::Outcome;
+use super::Outcome;
 use super::values::values;
 use crate::contexts::{CONTEXTS, FILES, NUMBERS};
 use crate::emulator::Emulator;
 use crate::line::{Form, Parameter};
-use crate::request::{Identity, TlsSettings, TlsVersions};
+use crate::request::{ClientCertificate, TlsSettings, TlsVersions};
 use crate::settings::ReceiptKind;
 use crate::storage::CERTIFICATES;
 
@@ -63,11 +63,11 @@ impl Emulator {
         }
     }
 
-    /// The settings of one context, with the contents of its files. By default nothing is
-    /// verified and no name is sent: the module's own defaults.
+    /// The settings of one context, with the contents of its files. By default nothing is verified
+    /// and no name is sent, as on the module.
     ///
-    /// TODO-correctness: `ignorelocaltime` 1 makes a module accept certificates out of date; the
-    /// real client behind this emulator checks dates whenever it verifies.
+    /// TODO-correctness: `ignorelocaltime` 1 makes a module accept certificates that are out of
+    /// date. The real client behind this emulator checks dates whenever it verifies.
     pub(super) fn tls_settings(&self, context: u8) -> TlsSettings {
         let context = u64::from(context);
         let number = |key| self.contexts.number(context, key);
@@ -79,7 +79,7 @@ impl Emulator {
         let identity = file("clientcert")
             .zip(file("clientkey"))
             .filter(|_| presents)
-            .map(|(chain, key)| Identity { chain, key });
+            .map(|(chain, key)| ClientCertificate { chain, key });
         TlsSettings {
             versions: match number("sslversion") {
                 0..=2 => TlsVersions::Obsolete,
@@ -133,10 +133,10 @@ impl Emulator {
             return Some(number.to_string());
         }
         let is_file = FILES.iter().any(|name| name.eq_ignore_ascii_case(key));
-        let is_text = is_file || key.eq_ignore_ascii_case(self.profile.key_password);
+        let is_text = is_file || key.eq_ignore_ascii_case(self.model.key_password);
         let text = match value {
             Parameter::Text(text) if is_text && text.len() <= 128 => text,
-            // The cipher list is taken and changes nothing: 0xFFFF, all of them.
+            // The cipher list is accepted and has no effect: 0xFFFF, all of them.
             Parameter::Word(word) if key.eq_ignore_ascii_case("ciphersuites") => word,
             _ => return None,
         };
@@ -189,6 +189,6 @@ impl Emulator {
 fn certificate_path(values: &[Parameter]) -> Option<String> {
     let [name] = values else { return None };
     let name = std::str::from_utf8(name.text(128)?).ok()?;
-    // 5 characters: one, a dot, and `pem`, `der` or `p7b`.
+    // At least 5 characters: one, a dot, and `pem`, `der` or `p7b`.
     (name.len() >= 5 && !name.contains('/')).then(|| format!("{CERTIFICATES}{name}"))
 }

@@ -2,14 +2,14 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::outcome::Outcome;
+use super::Outcome;
 use super::values::{Optional, optional, values};
 use crate::emulator::{Emulator, Execution};
 use crate::faults::Phase;
 use crate::knobs::CacheFull;
 use crate::line::Parameter;
-use crate::operation::{Download, Kind, Operation, Target, Upload};
 use crate::outbox::Item;
+use crate::pending::{Download, Kind, PendingCommand, Target, Upload};
 use crate::request::{Answer, Ask};
 
 /// Largest `<data_len>`, SIMCom manual L1215.
@@ -32,7 +32,7 @@ impl Emulator {
         let Some(values) = values(text) else {
             return Outcome::Error;
         };
-        let most = if self.profile.get_takes_cache { 3 } else { 2 };
+        let most = if self.model.get_takes_cache { 3 } else { 2 };
         let Some(path) = values.first().and_then(|path| self.path_of(path)) else {
             return Outcome::Error;
         };
@@ -69,8 +69,8 @@ impl Emulator {
         let Some(path) = values.first().and_then(|path| self.path_of(path)) else {
             return Outcome::Error;
         };
-        // TODO-correctness: an empty length before a `<rest_size>` is stream mode by V.250 §5.4.2
-        // (a value left out is the default); no document shows it.
+        // TODO-correctness: by V.250 §5.4.2 (a value left out is the default), an empty length
+        // before a `<rest_size>` means stream mode. No document shows it.
         let length = match optional(values.get(1)) {
             Optional::Absent => None,
             Optional::Given(length @ 1..=PUT_LIMIT) => Some(length),
@@ -94,11 +94,11 @@ impl Emulator {
 
     /// The server has opened the file of an upload, or confirmed it.
     pub(crate) fn upload_opened_or_done(&mut self) {
-        let command = self.execution_of_operation();
-        let Some(Operation {
+        let command = self.execution_of_pending();
+        let Some(PendingCommand {
             kind: Kind::Upload(upload),
             ..
-        }) = &mut self.operation
+        }) = &mut self.pending
         else {
             return;
         };
@@ -116,12 +116,12 @@ impl Emulator {
         }
     }
 
-    /// The host has typed everything: `OK` goes, then the server is asked to confirm.
+    /// The host has typed everything: `OK` is sent, then the server is asked to confirm.
     pub(crate) fn upload_complete(&mut self) {
-        let Some(Operation {
+        let Some(PendingCommand {
             kind: Kind::Upload(upload),
             ..
-        }) = &mut self.operation
+        }) = &mut self.pending
         else {
             return;
         };
@@ -133,19 +133,19 @@ impl Emulator {
         self.wait_for(Ask::StoreEnd);
     }
 
-    /// Sends `OK` now, unless it has gone or follows the result.
+    /// Sends `OK` now, unless it was sent or follows the result.
     pub(super) fn accept(&mut self) {
-        if let Some((name, nth)) = self.operation.as_mut().and_then(Operation::accept) {
+        if let Some((name, nth)) = self.pending.as_mut().and_then(PendingCommand::accept) {
             self.final_code(&name, nth, "OK");
         }
     }
 
-    /// More of a download.
+    /// More of a download has come.
     pub(crate) fn downloaded(&mut self, answer: Answer) {
-        let Some(Operation {
+        let Some(PendingCommand {
             kind: Kind::Download(download),
             ..
-        }) = &mut self.operation
+        }) = &mut self.pending
         else {
             return;
         };
@@ -163,10 +163,10 @@ impl Emulator {
     }
 
     fn deliver(&mut self, bytes: Bytes) {
-        let Some(Operation {
+        let Some(PendingCommand {
             kind: Kind::Download(download),
             ..
-        }) = &mut self.operation
+        }) = &mut self.pending
         else {
             return;
         };
@@ -199,11 +199,11 @@ impl Emulator {
 
     fn downloaded_all(&mut self) {
         self.frames();
-        let Some(Operation {
+        let Some(PendingCommand {
             kind: Kind::Download(download),
             name,
             ..
-        }) = &mut self.operation
+        }) = &mut self.pending
         else {
             return;
         };
@@ -211,10 +211,10 @@ impl Emulator {
             let line = format!("{name}: DATA,0");
             self.say(&line);
         }
-        let Some(Operation {
+        let Some(PendingCommand {
             kind: Kind::Download(download),
             ..
-        }) = &self.operation
+        }) = &self.pending
         else {
             return;
         };
@@ -226,10 +226,10 @@ impl Emulator {
         }
     }
 
-    /// Cuts what has come into frames; the last one may be short.
+    /// Cuts the content that has come into frames. The last frame may be short.
     fn frames(&mut self) {
         let largest = if self.knobs.chunk == 0 {
-            self.profile.chunk
+            self.model.chunk
         } else {
             self.knobs.chunk
         };
@@ -239,11 +239,11 @@ impl Emulator {
             } else {
                 largest
             };
-            let Some(Operation {
+            let Some(PendingCommand {
                 kind: Kind::Download(download),
                 name,
                 ..
-            }) = &mut self.operation
+            }) = &mut self.pending
             else {
                 return;
             };
@@ -264,7 +264,7 @@ impl Emulator {
     }
 
     fn frame(&mut self, name: &str, start: u64, mut payload: Bytes) {
-        let (command, nth) = self.execution_of_operation();
+        let (command, nth) = self.execution_of_pending();
         let due = self.now + self.knobs.result_latency;
         let text = self.spaced(&format!("{name}: DATA,{}", payload.len()));
         let mut header = Bytes::from(format!("\r\n{text}\r\n"));
@@ -287,10 +287,10 @@ impl Emulator {
         }
     }
 
-    /// Bytes the target of a download can take now.
+    /// How many bytes the target of a download can take now.
     pub(crate) fn room_in_target(&self) -> usize {
-        match &self.operation {
-            Some(Operation {
+        match &self.pending {
+            Some(PendingCommand {
                 kind:
                     Kind::Download(Download {
                         sink: Target::Cache,
@@ -311,8 +311,8 @@ impl Emulator {
         Outcome::Ok
     }
 
-    /// SIMCom manual L1217: one frame under the name of GET, then `OK`. An empty cache prints
-    /// only `OK`. TODO-correctness: that last is the behaviour of the SIM5320.
+    /// SIMCom manual L1217: one frame under the name of GET, then `OK`. An empty cache prints only
+    /// `OK`. TODO-correctness: the SIM5320 does the latter; no document shows it for this family.
     pub(super) fn cache_read(&mut self) -> Outcome {
         let bytes = self.take_cache(CACHE_READ);
         if !bytes.is_empty() {
@@ -321,8 +321,8 @@ impl Emulator {
         let Execution { name, nth } = self.current.clone();
         self.final_code(&name, nth, "OK");
         let drained = self.session.cache.is_empty();
-        let ended = matches!(&self.operation,
-            Some(Operation { kind: Kind::Download(d), .. }) if d.ended && d.sink == Target::Cache);
+        let ended = matches!(&self.pending,
+            Some(PendingCommand { kind: Kind::Download(d), .. }) if d.ended && d.sink == Target::Cache);
         if drained && ended {
             self.succeed(None);
         }

@@ -2,17 +2,17 @@
 
 use crate::line::{Parameter, parameters};
 
-/// The values of a write form, or nothing that can be read.
+/// The values of a write form. `None` where they cannot be read.
 pub(super) fn values(text: &[u8]) -> Option<Vec<Parameter>> {
     parameters(text).ok()
 }
 
-/// A number where one may be given.
+/// A number that may be left out.
 pub(super) enum Optional {
-    /// Not there.
+    /// It is left out.
     Absent,
     Given(u64),
-    /// There, and not a number.
+    /// It is there and is not a number.
     Bad,
 }
 

@@ -1,4 +1,4 @@
-//! The armed faults, and the counters they go by.
+//! The armed faults, and the counters that trigger them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use fastrand::Rng;
 
 use super::fault::{Effect, Fault, Phase, Trigger};
 
-/// The armed faults, and the counters they go by.
+/// The armed faults, and the counters that trigger them.
 #[derive(Debug)]
 pub(crate) struct Armed {
     armed: Vec<Fault>,
@@ -17,11 +17,11 @@ pub(crate) struct Armed {
     from_host: u64,
     spoil_to_host: Spoil,
     spoil_from_host: Spoil,
-    /// The same for the same seed.
+    /// Gives the same numbers for the same seed.
     random: Rng,
 }
 
-/// Bytes still to be lost or doubled in one direction.
+/// How many bytes are still to be lost or doubled in one direction.
 #[derive(Debug, Default)]
 struct Spoil {
     lose: u32,
@@ -59,7 +59,7 @@ impl Armed {
         *count
     }
 
-    /// The effects armed for a phase that is a point.
+    /// The effects armed for a phase without a byte count.
     pub(crate) fn at(&mut self, command: &str, nth: u32, phase: Phase) -> Vec<Effect> {
         let here = |trigger: &Trigger| {
             matches!(trigger, Trigger::Command { command: c, nth: n, phase: p }
@@ -71,7 +71,7 @@ impl Armed {
             .collect()
     }
 
-    /// The code armed to take the place of a successful result.
+    /// The code armed to replace a successful result.
     pub(crate) fn failure(&mut self, command: &str, nth: u32) -> Option<u16> {
         let index = self.armed.iter().position(|fault| {
             matches!(&fault.trigger, Trigger::Command { command: c, nth: n, phase: Phase::BeforeResult }
@@ -85,7 +85,7 @@ impl Armed {
     }
 
     /// The first effect armed for a place among the `len` content bytes from `start` on, with its
-    /// offset from there.
+    /// offset from `start`.
     pub(crate) fn in_block(
         &mut self,
         command: &str,

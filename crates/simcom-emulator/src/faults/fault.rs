@@ -17,7 +17,7 @@ pub struct Fault {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Trigger {
-    /// So long after the emulator's origin of time.
+    /// This long after the emulator's origin of time.
     #[serde(with = "humantime_serde")]
     After(Duration),
     /// When this many bytes have gone to the host.
@@ -45,11 +45,12 @@ pub enum Phase {
     BeforeResult,
     /// In the middle of the first `DATA` header.
     InHeader,
-    /// After so many bytes of downloaded content, inside a frame unless that is where one ends.
+    /// After this many bytes of downloaded content. It is inside a frame, unless a frame ends
+    /// exactly there.
     InBlock(u64),
     /// Right after the prompt.
     AtPrompt,
-    /// After so many bytes typed at the prompt.
+    /// After this many bytes typed at the prompt.
     InData(u64),
     /// After the last byte of an upload, before the server has confirmed it.
     AfterData,
@@ -59,19 +60,20 @@ pub enum Phase {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
-    /// The module hangs: it swallows everything and says nothing until power is cut.
+    /// The module hangs: it swallows everything and sends nothing until power is cut.
     Silence,
-    /// It reboots: everything is forgotten, a banner follows.
+    /// The module reboots: it forgets everything, and a banner follows.
     Reboot,
     /// The port vanishes.
     Hangup,
     /// These bytes appear, as they are.
     Text(String),
-    /// The next bytes are lost: to the host, or from it where the trigger lies in that direction.
+    /// The next bytes are lost: those to the host, or those from it where the trigger is in that
+    /// direction.
     Lose(u32),
     /// The next bytes come twice.
     Duplicate(u32),
-    /// So many random bytes are slipped in.
+    /// This many random bytes are inserted.
     Garbage(u32),
     /// The server closes the control connection.
     PeerClosed,
@@ -81,21 +83,21 @@ pub enum Effect {
     SimRemoved,
     /// The running command fails with this result code.
     Fail(u16),
-    /// Something between the module and its network is stuck, until it is made to let go.
+    /// Something between the module and its network gets stuck, until a command frees it.
     Stuck(Stuck),
 }
 
-/// What is stuck. Whatever runs fails with code 10, and every START fails, until one of the
-/// commands that cure it; a reset and a power cycle cure all.
+/// What is stuck. The running command fails with code 10, and every START fails, until one of the
+/// commands that cure it. A reset and a power cycle cure everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stuck {
-    /// The network has dropped the PDP context and the module has not noticed (a "ghost
-    /// context"; `AT+CGPADDR` prints 0.0.0.0): START fails with code 10. Cured by deactivating
-    /// and activating it (`AT+CGACT`, 3GPP TS 27.007 §10.1.10), and by the radio on its way.
+    /// The network has dropped the PDP context and the module has not noticed (a "ghost context";
+    /// `AT+CGPADDR` prints 0.0.0.0). START fails with code 10. Deactivating and activating the
+    /// context cures it (`AT+CGACT`, 3GPP TS 27.007 §10.1.10), and so does the radio on its way.
     Context,
-    /// The radio searches for ever (`AT+CREG?` and its kin print 2): START fails with code 10.
-    /// Cured by switching it off and on (`AT+CFUN`, 3GPP TS 27.007 §8.2).
+    /// The radio searches for ever (`AT+CREG?` and the like print 2). START fails with code 10.
+    /// Switching the radio off and on cures it (`AT+CFUN`, 3GPP TS 27.007 §8.2).
     Radio,
     /// The module's own TCP/IP stack has no sockets left: START fails with code 13, whatever the
     /// network does.

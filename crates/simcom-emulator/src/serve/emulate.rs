@@ -9,15 +9,15 @@ use tokio::io::AsyncWriteExt;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::module::{Ended, Module};
-use super::pty::{Link, Pty};
+use super::pty::{PortLink, Pty};
 use crate::{
-    CacheFull, FailureForm, Family, Fault, Hearing, Knobs, OkOrder, Profile, Prompt, Sim, Verdict,
+    CacheFull, FailureForm, Family, Fault, Hearing, Knobs, Model, OkOrder, Prompt, Reaction, Sim,
 };
 
-/// How long a port stays away after a reset, as a re-enumerating USB device does.
+/// How long a port stays away after a reset, like a USB device that is enumerated again.
 const GONE: Duration = Duration::from_secs(1);
 
-/// What the emulated module is like. Everything a flag does not reach is in the knobs file.
+/// The options of the emulated module. Everything without a flag is in the knobs file.
 #[derive(Clone, Debug, clap::Args)]
 pub struct EmulateArgs {
     /// Keep a symbolic link to the port here
@@ -61,13 +61,13 @@ pub struct EmulateArgs {
     pub typed_while_pushing: Option<Hearing>,
     /// STOP while logged in: error, ok or a code
     #[arg(long, value_name = "VERDICT")]
-    pub stop_while_logged_in: Option<Verdict>,
+    pub stop_while_logged_in: Option<Reaction>,
     /// START when started: error, ok or a code
     #[arg(long, value_name = "VERDICT")]
-    pub start_when_started: Option<Verdict>,
+    pub start_when_started: Option<Reaction>,
     /// File commands without a login: error or a code
     #[arg(long, value_name = "VERDICT")]
-    pub not_logged_in: Option<Verdict>,
+    pub not_logged_in: Option<Reaction>,
     /// Pace the line at this rate in bits per second
     #[arg(long, value_name = "BAUD")]
     pub baud: Option<u32>,
@@ -106,7 +106,7 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// A file of knobs or faults makes no sense.
+    /// A file of knobs or faults cannot be understood.
     #[error("cannot understand {path}")]
     Toml {
         /// The file.
@@ -118,9 +118,9 @@ pub enum Error {
     /// The boot time is negative or not a number.
     #[error("a boot time of {0} s is not possible")]
     BootTime(f32),
-    /// The link cannot be made.
+    /// The link cannot be created.
     #[error("cannot link {path} to the port")]
-    Link {
+    PortLink {
         /// The link.
         path: PathBuf,
         /// What the system says.
@@ -130,7 +130,7 @@ pub enum Error {
     /// The pseudo-terminal failed.
     #[error("the pseudo-terminal failed")]
     Pty(#[source] io::Error),
-    /// Signals cannot be waited for.
+    /// The program cannot wait for signals.
     #[error("cannot wait for signals")]
     Signals(#[source] io::Error),
     /// Nobody can learn where the port is: there is no link to it either.
@@ -146,17 +146,17 @@ struct FaultsFile {
     fault: Vec<Fault>,
 }
 
-/// Serves a module on a pseudo-terminal until SIGINT or SIGTERM; prints the port's path on
-/// standard output, again each time a reset gives the module a new one. With a link, which leads to
-/// the port as well, it is served whether or not that can be printed.
+/// Serves a module on a pseudo-terminal until SIGINT or SIGTERM. Prints the port's path on standard
+/// output, again each time a reset gives the module a new one. With a link to the port, it is served
+/// even where that cannot be printed.
 ///
 /// # Errors
 ///
-/// See [`Error`].
+/// The variants of [`Error`].
 pub async fn run(args: EmulateArgs) -> Result<(), Error> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
-    let mut module = Module::new(Profile::of(args.family), args.knobs()?);
+    let mut module = Module::new(Model::of(args.family), args.knobs()?);
     for fault in args.faults()? {
         module.emulator_mut().arm(fault);
     }
@@ -174,7 +174,7 @@ async fn serve(args: &EmulateArgs, module: &mut Module) -> Result<(), Error> {
             .link
             .as_deref()
             .map(|path| {
-                Link::new(path, pty.path()).map_err(|source| Error::Link {
+                PortLink::new(path, pty.path()).map_err(|source| Error::PortLink {
                     path: path.to_owned(),
                     source,
                 })
@@ -182,7 +182,7 @@ async fn serve(args: &EmulateArgs, module: &mut Module) -> Result<(), Error> {
             .transpose()?;
         let path = pty.path().to_owned();
         let ended = tokio::select! {
-            // Whoever does not read it does not keep the module waiting.
+            // A reader that does not read the path does not keep the module waiting.
             error = announce(&path, link.is_some()) => return Err(Error::Output(error)),
             ended = pty.serve(module) => ended,
         };
@@ -193,8 +193,7 @@ async fn serve(args: &EmulateArgs, module: &mut Module) -> Result<(), Error> {
     }
 }
 
-/// Prints the port's path. Returns where that fails and nobody can know the port by another name, and
-/// only then.
+/// Prints the port's path. Returns only where that fails and there is no link to the port.
 async fn announce(path: &Path, linked: bool) -> io::Error {
     let mut stdout = tokio::io::stdout();
     let line = format!("{}\n", path.display());

@@ -11,16 +11,17 @@ use tokio::time::Instant;
 
 use crate::emulator::{Action, Emulator};
 use crate::knobs::Knobs;
-use crate::profile::Profile;
+use crate::model::Model;
 use crate::uplink::ftp::Ftp;
 
-/// Bytes read from the host at a time; less than the core keeps while it cannot act on them.
+/// Bytes that are read from the host at a time. They are fewer than the core keeps while it cannot
+/// act on them.
 const READ: usize = 4096;
 /// Bytes an in-process port holds in each direction: a UART driver's buffer.
 const PORT_BUFFER: usize = 4096;
-/// How often a stream that is neither read nor written is looked at.
+/// How often a stream is checked that is neither read nor written.
 const LIVENESS: Duration = Duration::from_millis(100);
-/// Interventions that may wait for a port to be open.
+/// Most changes that may wait for a port to be opened.
 const INTERVENTIONS: usize = 16;
 
 /// A change made to a running module from outside.
@@ -35,7 +36,7 @@ pub struct Module {
     remote: Remote,
 }
 
-/// Reaches into a module while it is being served.
+/// Changes a module while it is being served.
 #[derive(Clone, Debug)]
 pub struct Remote(mpsc::Sender<Intervention>);
 
@@ -43,7 +44,7 @@ impl Remote {
     /// Runs `change` on the module as soon as a port of it is open, with the time by its clock:
     /// `remote.change(|module, now| module.inject(now, Effect::Reboot))`.
     pub async fn change(&self, change: impl FnOnce(&mut Emulator, Duration) + Send + 'static) {
-        // A module that is gone needs no change.
+        // A module that has gone needs no change.
         let _ = self.0.send(Box::new(change)).await;
     }
 }
@@ -60,10 +61,10 @@ pub enum Ended {
 impl Module {
     /// A module on the network of this machine. Needs a running tokio runtime.
     #[must_use]
-    pub fn new(profile: Profile, knobs: Knobs) -> Self {
+    pub fn new(model: Model, knobs: Knobs) -> Self {
         let (interventions_in, interventions) = mpsc::channel(INTERVENTIONS);
         Self {
-            emulator: Emulator::new(profile, knobs),
+            emulator: Emulator::new(model, knobs),
             network: Ftp::spawn(),
             origin: clock(),
             interventions,
@@ -71,7 +72,7 @@ impl Module {
         }
     }
 
-    /// A handle that reaches into the module while it is being served.
+    /// A handle that changes the module while it is being served.
     #[must_use]
     pub fn remote(&self) -> Remote {
         self.remote.clone()
@@ -82,12 +83,12 @@ impl Module {
         &mut self.emulator
     }
 
-    /// Serves one opening of the port. The module's state outlives it: a file half typed or half
-    /// printed goes on with the next opening, as on hardware.
+    /// Serves one opening of the port. The module's state outlives it: a file that is half typed or
+    /// half printed goes on with the next opening, as on hardware.
     ///
     /// # Errors
     ///
-    /// Whatever reading and writing the stream fails with.
+    /// Errors of reading and writing the stream.
     pub async fn serve<S>(&mut self, stream: &mut S) -> io::Result<Ended>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -144,8 +145,8 @@ impl Module {
                     let now = self.now();
                     intervention(&mut self.emulator, now);
                 }
-                // Whether the host is still there shows only to those who read or write; a module
-                // that waits for a slow server does neither.
+                // Only a read or a write shows whether the host is still there. A module that waits
+                // for a slow server does neither.
                 () = tokio::time::sleep(LIVENESS), if !reads && !writes => {
                     let _none: usize = writer.write(&[]).await?;
                 }
@@ -195,8 +196,8 @@ pub struct InProcess {
 
 /// Puts a module into this program. Needs a running tokio runtime.
 #[must_use]
-pub fn in_process(profile: Profile, knobs: Knobs) -> InProcess {
-    let module = Module::new(profile, knobs);
+pub fn in_process(model: Model, knobs: Knobs) -> InProcess {
+    let module = Module::new(model, knobs);
     let remote = module.remote();
     InProcess {
         module: Arc::new(Mutex::new(module)),
@@ -205,8 +206,8 @@ pub fn in_process(profile: Profile, knobs: Knobs) -> InProcess {
 }
 
 impl InProcess {
-    /// Opens the port: the host's end. Dropping it closes the port; the module keeps its state.
-    /// While an earlier opening is still there, this one is served once that is dropped.
+    /// Opens the port and returns the host's end. Dropping it closes the port; the module keeps its
+    /// state. While an earlier opening exists, this one is served once that is dropped.
     #[must_use]
     pub fn open(&self) -> DuplexStream {
         let (host, mut port) = tokio::io::duplex(PORT_BUFFER);
@@ -220,7 +221,7 @@ impl InProcess {
         host
     }
 
-    /// A handle that reaches into the module.
+    /// A handle that changes the module.
     #[must_use]
     pub fn remote(&self) -> Remote {
         self.remote.clone()
@@ -246,7 +247,7 @@ impl Pacer {
                 free_at: None,
             };
         }
-        // A timer ticks every millisecond; what passes in five of them is one burst.
+        // A timer ticks every millisecond. The bytes of five milliseconds are one burst.
         let burst = usize::try_from(bytes_per_second / 200).map_or(READ, |n| n.clamp(1, READ));
         let per_byte = Duration::from_secs(1) / bytes_per_second;
         Self {

@@ -18,8 +18,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::module::{Ended, Module};
 
-/// How often a closed port is looked at. The kernel announces the closing of the other side, not
-/// its opening.
+/// How often a closed port is checked. The kernel announces that the other side was closed, and not that it
+/// was opened.
 const REOPEN_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The module's side of a pseudo-terminal; hosts open [`path`](Self::path) as a serial port.
@@ -27,17 +27,17 @@ const REOPEN_INTERVAL: Duration = Duration::from_millis(20);
 pub struct Pty {
     master: AsyncFd<OwnedFd>,
     path: PathBuf,
-    /// What a host typed while it was being noticed.
+    /// What a host typed before its opening was noticed.
     early: Bytes,
 }
 
 impl Pty {
-    /// Makes a pseudo-terminal, raw from the start: nothing is echoed or translated by the
-    /// kernel even before a host sets its side up. Needs a running tokio runtime.
+    /// Creates a pseudo-terminal that is raw from the start: the kernel echoes and translates nothing, even
+    /// before a host sets its side up. Needs a running tokio runtime.
     ///
     /// # Errors
     ///
-    /// What the system refuses it with.
+    /// The error with which the system refuses.
     pub fn open() -> io::Result<Self> {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let master = openpt(flags)?;
@@ -57,7 +57,7 @@ impl Pty {
         })
     }
 
-    /// What a host opens.
+    /// The path that a host opens.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -65,11 +65,11 @@ impl Pty {
 
     /// Serves every opening of the port in turn, until the port vanishes.
     ///
-    /// While no host has it open the module goes on, and what it says is lost.
+    /// While no host has it open, the module goes on, and what it sends is lost.
     ///
     /// # Errors
     ///
-    /// Whatever the terminal fails with other than being closed on the host's side.
+    /// Errors of the terminal, except that the host closed its side.
     pub async fn serve(&mut self, module: &mut Module) -> io::Result<Ended> {
         loop {
             match module.serve(self).await {
@@ -89,8 +89,8 @@ impl Pty {
         }
     }
 
-    /// Forgets that the other side was closed. What waits for a descriptor takes that for its end, and
-    /// would call it ready ever after, though a host has opened the port again.
+    /// Forgets that the other side was closed. A waiting descriptor takes the closing for its end, and would
+    /// report itself ready for ever, even after a host has opened the port again.
     fn register_anew(&mut self) -> io::Result<()> {
         self.master = register(self.master.get_ref().try_clone()?)?;
         Ok(())
@@ -123,7 +123,7 @@ fn register(master: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     AsyncFd::new(master)
 }
 
-/// The master of a terminal whose other side is closed fails so.
+/// The error of a master whose other side is closed.
 fn is_closed(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::IO.raw_os_error())
 }
@@ -191,7 +191,7 @@ impl AsyncWrite for Pty {
     }
 }
 
-/// A port that no host has open: nothing comes, everything is lost.
+/// A port that no host has open: no bytes come, and written bytes are lost.
 struct Nobody;
 
 impl AsyncRead for Nobody {
@@ -227,20 +227,20 @@ const PORTS: &str = "/dev/pts";
 
 /// A symbolic link to a port, removed when dropped.
 #[derive(Debug)]
-pub struct Link {
+pub struct PortLink {
     path: PathBuf,
     target: PathBuf,
 }
 
-impl Link {
-    /// Points `path` at `target`. A link to a pseudo-terminal that is there already, which another
-    /// emulator may have left, is replaced in one step. Nothing else is.
+impl PortLink {
+    /// Points `path` at `target`. An existing link to a pseudo-terminal, which another emulator may have
+    /// left, is replaced in one step. Nothing else is.
     ///
     /// # Errors
     ///
-    /// What the file system refuses it with; `AlreadyExists` where `path` is something else.
+    /// The error with which the file system refuses. `AlreadyExists` where `path` is something else.
     pub fn new(path: &Path, target: &Path) -> io::Result<Self> {
-        // Whoever is root would replace `/dev/stdout` for the whole machine.
+        // Root would otherwise replace `/dev/stdout` for the whole machine.
         let is_ours = std::fs::read_link(path).is_ok_and(|leads| leads.starts_with(PORTS));
         if !is_ours && std::fs::symlink_metadata(path).is_ok() {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -250,7 +250,7 @@ impl Link {
         let beside = PathBuf::from(beside);
         std::os::unix::fs::symlink(target, &beside)?;
         std::fs::rename(&beside, path).inspect_err(|_| {
-            // The one failure worth reporting is the rename's.
+            // Only the failure of the rename is worth reporting.
             let _ = std::fs::remove_file(&beside);
         })?;
         Ok(Self {
@@ -260,7 +260,7 @@ impl Link {
     }
 }
 
-impl Drop for Link {
+impl Drop for PortLink {
     fn drop(&mut self) {
         // Another emulator may have taken the name over.
         if std::fs::read_link(&self.path).is_ok_and(|target| target == self.target) {
@@ -294,13 +294,13 @@ mod tests {
         options.read(true).write(true).open(pty.path()).unwrap()
     }
 
-    /// A host that closed the port and opened it again at once: the module read without end, and did
-    /// nothing else.
+    /// A host closed the port and opened it again at once. The module then read without end, and did nothing
+    /// else.
     #[tokio::test]
     async fn a_port_that_is_opened_again_at_once_is_waited_for() {
         let mut pty = Pty::open().unwrap();
         drop(host(&pty));
-        // The closing is seen, and what the kernel says of it is not read yet.
+        // The closing is noticed, but what the kernel says about it is not read yet.
         let mut guard = pty.master.readable().await.unwrap();
         assert!(guard.ready().is_read_closed());
         guard.clear_ready();
@@ -313,10 +313,10 @@ mod tests {
         let mut cx = Context::from_waker(&waker);
         let polled = Pin::new(&mut pty).poll_read(&mut cx, &mut buffer);
         assert!(polled.is_pending());
-        // One that reads without end is stopped by its runtime, and called again when others had their turn.
+        // The runtime stops a task that reads without end, and calls it again after others had their turn.
         tokio::task::yield_now().await;
         assert_eq!(calls.0.load(Ordering::SeqCst), 0);
-        // Both ways are full of nothing: it can be written to.
+        // Nothing waits in either direction: the port can be written to.
         let written = poll_fn(|cx| Pin::new(&mut pty).poll_write(cx, b"RDY\r\n")).await;
         assert_eq!(written.unwrap(), 5);
     }

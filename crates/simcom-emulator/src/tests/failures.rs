@@ -1,4 +1,4 @@
-//! How failures are worded, and faults.
+//! The reports of failures, and the faults.
 
 use super::*;
 use crate::uplink::memory::Rest;

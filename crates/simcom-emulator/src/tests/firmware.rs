@@ -235,7 +235,7 @@ fn a_slow_line_slows_the_server() {
     bench
         .emulator
         .handle_bytes(bench.now, b"AT+CFTPSGET=\"f\"\r");
-    // Answering the network while nothing leaves for the host.
+    // The network is answered while nothing is sent to the host.
     let mut read = 0;
     for _ in 0..1000 {
         let Some(request) = bench.emulator.poll_uplink() else {

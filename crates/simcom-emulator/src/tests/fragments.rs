@@ -1,4 +1,4 @@
-//! However the host's bytes are cut, the module does the same.
+//! The module does the same however the host's bytes are cut.
 
 use super::*;
 

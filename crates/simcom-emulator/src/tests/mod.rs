@@ -11,7 +11,7 @@ mod states;
 use std::time::Duration;
 
 use super::uplink::memory::{Memory, Server, Settled};
-use super::{Effect, Emulator, Family, Fault, Knobs, Phase, Profile, Trigger};
+use super::{Effect, Emulator, Family, Fault, Knobs, Model, Phase, Trigger};
 
 const LOGIN: &str = "AT+CFTPSLOGIN=\"ftp.example\",21,\"user\",\"pass\",0";
 
@@ -26,7 +26,7 @@ impl Bench {
     fn new(family: Family, knobs: Knobs) -> Self {
         let mut network = Memory::new();
         network.insert("ftp.example", 21, Server::with_user("user", "pass"));
-        let emulator = Emulator::new(Profile::of(family), knobs);
+        let emulator = Emulator::new(Model::of(family), knobs);
         Self {
             emulator,
             network,

@@ -1,7 +1,7 @@
 //! What each state allows, and what is wrong in every state.
 
 use super::*;
-use crate::Verdict;
+use crate::Reaction;
 
 #[test]
 fn parameters_out_of_bounds_are_errors() {
@@ -91,10 +91,10 @@ fn login_comes_between_start_and_everything_else() {
 #[test]
 fn wrong_states_can_have_codes_or_be_let_through() {
     let knobs = Knobs {
-        start_when_started: Verdict::Code(3),
-        stop_while_logged_in: Verdict::Ok,
-        login_when_logged_in: Verdict::Code(11),
-        not_logged_in: Verdict::Code(11),
+        start_when_started: Reaction::Code(3),
+        stop_while_logged_in: Reaction::Ok,
+        login_when_logged_in: Reaction::Code(11),
+        not_logged_in: Reaction::Code(11),
         ..quiet()
     };
     let mut bench = Bench::new(Family::A7670, knobs);
@@ -210,8 +210,8 @@ fn abort_ends_a_download_the_login_and_the_network() {
 #[test]
 fn one_operation_at_a_time() {
     for (busy, answer) in [
-        (Verdict::Code(3), "\r\nOK\r\n\r\n+CFTPSPWD: 3\r\n"),
-        (Verdict::Error, "\r\nERROR\r\n"),
+        (Reaction::Code(3), "\r\nOK\r\n\r\n+CFTPSPWD: 3\r\n"),
+        (Reaction::Error, "\r\nERROR\r\n"),
     ] {
         let knobs = Knobs { busy, ..quiet() };
         let mut bench = Bench::logged_in_with(Family::Sim7600, knobs).with_file("/f", b"x");

@@ -1,8 +1,8 @@
-//! The real network: an FTP client that does what the module's own would.
+//! The real network: an FTP client that does what the module's own client would do.
 //!
-//! One task owns the session; requests and events pass through bounded channels. Dropping
-//! everything ends the task and starts a new one, which closes data and control connection at
-//! once: servers leave stale replies behind after `ABOR`.
+//! One task owns the session. Requests and events pass through bounded channels. Dropping everything ends the
+//! task and starts a new one, which closes the data and control connections at once: servers leave stale
+//! replies behind after `ABOR`.
 
 use std::time::Duration;
 
@@ -29,11 +29,11 @@ use tls::Stream;
 /// Requests and events that may wait between the core and the task. Uploads are bounded by bytes
 /// in the core; this many pieces of the smallest useful size fit beside them.
 const QUEUE: usize = 1024;
-/// Longest silence of a server. The A76XX manual V1.09 §17 allows 9 s a command and field logs
-/// show LOGIN taking up to 60 s; the host's own deadlines should strike first.
+/// Longest silence of a server. The A76XX manual V1.09 §17 allows 9 s for a command, and field logs show a
+/// LOGIN of up to 60 s. The host's own deadlines should come first.
 const SERVER_TIMEOUT: Duration = Duration::from_secs(60);
-/// Longest silence of a server that has all of an upload: some look through it for viruses, or copy it, before
-/// they say so. Longer than the 120 s that hosts wait.
+/// Longest silence of a server that has all of an upload: some check it for viruses, or copy it, before they
+/// answer. Longer than the 120 s that hosts wait.
 const STORE_TIMEOUT: Duration = Duration::from_secs(180);
 /// Longest wait for the answer to QUIT.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -67,13 +67,12 @@ impl Ftp {
     pub fn request(&mut self, request: Request) {
         if matches!(request.ask, Ask::DropAll) {
             self.task.abort();
-            // What the old task still had to say is about connections that are gone.
+            // The events of the old task are about connections that have gone.
             while self.events.try_recv().is_ok() {}
             (self.requests, self.task) = start(self.to_core.clone());
         }
-        // The core keeps fewer requests outstanding than the queue holds; should one not fit,
-        // its failure is the answer. Should even that not fit, the module hangs, and its host's
-        // deadline finds it.
+        // The core keeps fewer requests outstanding than the queue holds. If one does not fit, its failure is
+        // the answer. If even that does not fit, the module hangs, and the host's deadline ends the wait.
         if let Err(unsent) = self.requests.try_send(request) {
             let Request { id, .. } = unsent.into_inner();
             let _ = self.to_core.try_send(Event::Answer {
@@ -133,7 +132,7 @@ async fn run(mut inbox: mpsc::Receiver<Request>, events: mpsc::Sender<Event>) {
 /// The session, and the one transfer it may have open.
 #[derive(Default)]
 struct Client {
-    // Before the control connection, so that it is dropped first.
+    // It stands before the control connection so that it is dropped first.
     transfer: Option<TransferStream<Stream>>,
     control: Option<Control>,
     security: Option<Security>,
@@ -207,8 +206,8 @@ impl Client {
             }
             Ask::StoreBegin { path, offset } => {
                 restart(control, offset).await?;
-                // Not the client's own upload: that one lets a reset of the data connection hide
-                // the reply that says why.
+                // The client's own upload is not used: there, a reset of the data connection hides the reply
+                // that gives the reason.
                 Some(open(control, format!("STOR {}", from_wire(&path))).await?)
             }
             Ask::List(None) => Some(open(control, "LIST".to_owned()).await?),
@@ -246,13 +245,13 @@ impl Client {
         }
     }
 
-    /// Ends an upload; the server's reply alone decides whether it has the file.
+    /// Ends an upload. Only the server's reply decides whether it has the file.
     async fn store_end(&mut self) -> Result<Answer, Failure> {
         let mut transfer = self.transfer.take().ok_or(Failure::State)?;
         let closed = transfer.shutdown().await;
         if closed.is_ok() && self.security != Some(Security::Plain) {
-            // Closing a socket with unread bytes (TLS 1.3 session tickets) resets it, and the
-            // server may lose the end of the file: it closes first.
+            // Closing a socket with unread bytes (TLS 1.3 session tickets) resets it, and the server may lose
+            // the end of the file. So the server must close first.
             let mut unread = [0; 1024];
             let drain = async { while transfer.read(&mut unread).await.is_ok_and(|n| n > 0) {} };
             let _ = tokio::time::timeout(DRAIN_TIMEOUT, drain).await;
@@ -264,8 +263,8 @@ impl Client {
             .map_err(failure)
     }
 
-    /// Why a data connection broke off: the reply on the control connection says it, or nothing
-    /// does. The break is the transfer's failure, not the session's.
+    /// Why a data connection broke off, as far as the reply on the control connection says it. The break is a
+    /// failure of the transfer, not of the session.
     async fn broken_off(&mut self) -> Failure {
         match self.transfer.take() {
             Some(transfer) => match transfer.finish().await {
@@ -276,8 +275,8 @@ impl Client {
         }
     }
 
-    /// Waits until the server ends an idle session. A server has nothing to say unasked but
-    /// goodbye (RFC 959 §4.2.2, reply 421), so whatever arrives is that.
+    /// Waits until the server ends an idle session. The only thing that a server sends without a request is
+    /// its goodbye (RFC 959 §4.2.2, reply 421), so whatever arrives is that.
     async fn closed(&mut self) {
         match (&self.control, &self.transfer) {
             (Some(control), None) => {
@@ -307,8 +306,8 @@ async fn simple(control: &mut Control, ask: Ask) -> Result<Answer, Failure> {
         Ask::Rmd(path) => control.rmdir(from_wire(&path)).await,
         Ask::Dele(path) => control.rm(from_wire(&path)).await,
         Ask::Type(TransferType::Ascii) => {
-            // RFC 959 section 5.3.2: the format is optional, and there are servers that know
-            // none. The client's own command names it.
+            // RFC 959 section 5.3.2: the format is optional, and some servers know none. The client's own
+            // command names it.
             control
                 .custom_command("TYPE A", &[Status::CommandOk])
                 .await

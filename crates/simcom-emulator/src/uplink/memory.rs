@@ -1,7 +1,7 @@
-//! A network in memory: servers with users, files and directories, answering at once. For tests
-//! in virtual time, which see every operation and can make servers difficult.
+//! A network in memory: servers with users, files and directories, which answer at once. It is for
+//! tests in virtual time. They see every operation and can make servers difficult.
 //!
-//! More than 400 lines: it answers every request in one `match`, with one function for each.
+//! More than 400 lines: one `match` answers every request, with one function for each.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -42,7 +42,7 @@ enum Transfer {
     },
     Up {
         path: Vec<u8>,
-        /// The byte of the file that the first goes to.
+        /// The position in the file of the first byte.
         start: usize,
         moved: u64,
     },
@@ -57,12 +57,12 @@ pub struct Settled {
     pub sent: Vec<u8>,
     /// The time it waits for.
     pub until: Option<Duration>,
-    /// The port vanished; what follows is not in here.
+    /// The port vanished. What follows is not included.
     pub hung_up: bool,
 }
 
 impl Memory {
-    /// A network without servers: nothing resolves.
+    /// A network without servers: no name resolves.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -73,7 +73,7 @@ impl Memory {
         self.servers.insert((host.to_owned(), port), server);
     }
 
-    /// A server, to look at or to change.
+    /// A server, to be looked at or changed.
     pub fn server_mut(&mut self, host: &str, port: u16) -> Option<&mut Server> {
         self.servers.get_mut(&(host.to_owned(), port))
     }
@@ -83,20 +83,20 @@ impl Memory {
         std::mem::take(&mut self.seen)
     }
 
-    /// What the last login amounted to, whether it went well or not.
+    /// The last login, whether or not it succeeded.
     #[must_use]
     pub fn last_login(&self) -> Option<&Login> {
         self.last_login.as_ref()
     }
 
-    /// The server that the module is logged in to, and what a path means there.
+    /// The server that the module is logged in to, and the meaning of a path there.
     #[must_use]
     pub fn resolve(&self, path: &[u8]) -> Option<(&str, Vec<u8>)> {
         let session = self.session.as_ref()?;
         Some((&session.server.0, self.absolute(path).ok()?))
     }
 
-    /// The server ends the session for idleness; deliver what comes back, if anything.
+    /// The server ends the idle session. Deliver the returned event, if there is one.
     pub fn close_session(&mut self) -> Option<Event> {
         self.session.take().map(|_| Event::PeerClosed)
     }
@@ -123,7 +123,7 @@ impl Memory {
         }
     }
 
-    /// Answers one request; nothing where the server is silent.
+    /// Answers one request. `None` where the server is silent.
     pub fn answer(&mut self, request: Request) -> Option<Event> {
         let Request { id, ask } = request;
         let silent = self.server().is_some_and(|server| server.silent);
@@ -359,7 +359,8 @@ impl Memory {
             return Ok(Answer::Stored(fits));
         }
         session.transfer = None;
-        // RFC 959 §4.2.2: 452, insufficient storage, is a refusal; a close is a close.
+        // RFC 959 §4.2.2: 452, insufficient storage, is a refusal. A closed connection is a closed
+        // connection.
         Err(if room < limit {
             Failure::Refused
         } else {

@@ -1,5 +1,5 @@
-//! Uploads that broke off or came out wrong: how often they are sent again, and what is said of what
-//! they left.
+//! Uploads that broke off or failed: how often they are sent again, and what is said about their
+//! partial files.
 
 use crate::link::{Link, nasty, on, path, pieces};
 use crate::{both, put};
@@ -34,7 +34,7 @@ fn puts(link: &Link) -> usize {
     all.filter(|part| part == line).count()
 }
 
-/// Every byte can be had again from the source.
+/// The source can give every byte again.
 const ALL: usize = 1 << 30;
 
 #[test]

@@ -7,7 +7,7 @@ use simcom_emulator::{Effect, Family, Fault, Knobs, Phase, Trigger};
 use simcom_talk::dialogue::failure::Cause;
 use simcom_talk::dialogue::operation::Output;
 
-/// Injects effects, each once so many bytes were moved.
+/// Injects effects, each once when this many bytes were moved.
 fn broken_at(family: Family, effects: &[(usize, Effect)]) -> Link {
     let mut effects = effects.to_vec();
     Link::new(family, Knobs::default()).with_script(move |link, seen| {
@@ -38,7 +38,7 @@ fn an_upload_that_breaks_off_goes_on_at_what_the_server_has() {
     }
 }
 
-/// The server has as many bytes as it was given, less one in the middle: their number would fit.
+/// The server has as many bytes as it was given, except one in the middle: the size would be right.
 #[test]
 fn a_byte_that_was_lost_before_a_break_is_not_built_upon() {
     let content = nasty(30_000);
@@ -67,7 +67,8 @@ fn a_server_that_does_not_go_on_with_an_upload_is_given_it_again() {
             let outcome = link.run(on(put("/f")), pieces(&content));
             assert!(matches!(outcome.result, Ok(Output::Stored(_))), "{rest:?}");
             assert!(link.file("/f").unwrap() == content, "{rest:?}");
-            // What is not kept cannot be given again, and what was begun is not left.
+            // The source cannot give bytes again that it did not keep, and the partial file is
+            // deleted.
             let mut link = broken_at(family, &[(15_000, Effect::Reboot)]);
             link.peer().rest = rest;
             link.kept = 4000;
@@ -97,7 +98,7 @@ fn a_server_that_sends_from_the_beginning_only_is_read_from_there() {
     }
 }
 
-/// Zeros look the same everywhere: an offset that was ignored shows only in the sum.
+/// Zeros look the same everywhere: only the checksum shows that an offset was ignored.
 #[test]
 fn zeros_from_a_server_that_ignores_offsets_are_not_taken_for_more() {
     let content = vec![0; 60_000];
@@ -112,8 +113,8 @@ fn zeros_from_a_server_that_ignores_offsets_are_not_taken_for_more() {
     );
 }
 
-/// The port is lost in the middle of the last escape, and the mark that then ends what was left
-/// there completes it: the file has the size of ours, and another last byte.
+/// The port is lost in the middle of the last escape, and the mark that ends the stream then
+/// completes it: the file has the right size and a wrong last byte.
 #[test]
 fn a_file_whose_last_byte_is_the_mark_that_ended_it_is_not_called_whole() {
     let mut content = nasty(5000);

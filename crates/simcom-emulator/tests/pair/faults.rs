@@ -101,7 +101,7 @@ fn link(family: Family, content: &[u8]) -> Link {
     link
 }
 
-/// Whether what the operation answered is true.
+/// Whether the result of the operation is true.
 fn is_true(link: &mut Link, task: &Task, outcome: &Outcome, content: &[u8], upload: &[u8]) -> bool {
     match (task, &outcome.result) {
         (Task::Download(_), Ok(_)) => outcome.content == content,
@@ -133,7 +133,7 @@ fn is_true(link: &mut Link, task: &Task, outcome: &Outcome, content: &[u8], uplo
 /// A family, and how the link to it is set up.
 type Dress = (Family, fn(Link) -> Link);
 
-/// Runs one case; the name of its outcome.
+/// Runs one case. Returns the name of its outcome.
 fn case(
     (family, dress): Dress,
     command: &str,
@@ -174,7 +174,8 @@ fn case(
     if matches!(effect, Effect::Silence) {
         link.module.power_cycle(link.now);
     }
-    // Whatever happened, the next one works; or the one after it, where the fault waited for it.
+    // Whatever happened, the next operation works, or the one after it where the fault waited for
+    // the next.
     let mut again = link.run(on(Task::Size(path("/filler-000"))), vec![]);
     if again.result.is_err() {
         link.module.power_cycle(link.now);
@@ -192,7 +193,7 @@ fn case(
     }
 }
 
-/// Something before, so that the fault strikes a module at work.
+/// An operation before, so that the fault strikes a module at work.
 fn task_before(task: &Task) -> Task {
     match task {
         Task::Upload(_) | Task::Download(_) | Task::Size(_) => Task::WorkingDirectory,
@@ -208,7 +209,7 @@ fn matrix((family, dress): Dress, commands: &[&str]) {
         for phase in phases(command) {
             for (name, effect) in effects() {
                 for task in tasks(command) {
-                    // A test command at bring-up counts as one of its kind.
+                    // A test command at bring-up counts as an execution.
                     for nth in [1, 2, 3] {
                         cases += 1;
                         let run = std::panic::catch_unwind(|| {
@@ -253,7 +254,7 @@ fn faults_in_pieces_end_in_the_right_bytes_or_an_honest_error() {
     matrix((Family::A7670, Link::piecewise), &["+CFTPSPUT"]);
 }
 
-/// The block took the doubled byte as content, and its last byte stayed outside; the size was right.
+/// The block took the doubled byte as content, and its last byte stayed outside. The size was right.
 #[test]
 fn a_byte_doubled_in_a_counted_block_is_not_taken_for_content() {
     for family in [Family::Sim7600, Family::A7670] {

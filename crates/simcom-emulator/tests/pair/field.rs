@@ -1,7 +1,7 @@
-//! What modules did on the port according to public reports, one test a report: what came, when, and what
-//! must come of it. Hosts, names and contents are ours.
+//! What modules did on the port according to public reports, one test for each report: what came, when, and
+//! what the result must be. Hosts, names and contents are invented.
 //!
-//! More than 400 lines: each test is a fault that was seen, or a rule, and they share the helpers of this file.
+//! More than 400 lines: each test is one reported fault or a rule, and they share the helpers of this file.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use simcom_emulator::{Effect, Family, Fault, Knobs, Phase, Sim as Card, Trigger}
 use simcom_talk::dialogue::facts::Sim;
 use simcom_talk::dialogue::failure::Cause;
 use simcom_talk::dialogue::operation::{Delivered, Output, Task};
-use simcom_talk::ftps::storage::{ModulePath, Space};
+use simcom_talk::ftps::storage::{DriveSpace, ModulePath};
 use simcom_talk::ftps::value::Drive;
 
 const SENTENCE: &str = "$GNRMC,,V,,,,,,,,,,N,V*37\r\n";
@@ -22,7 +22,7 @@ const SECOND: &str = "$GNRMC,,V,,,,,,,,,,N,V*37\r\n$GNGGA,,,,,,0,00,99.99,,,,,,*
     $GNGLL,,,,,,V,N*7A\r\n$GNGSA,A,1,,,,,,,,,,,,,99.99,99.99,99.99,1*33\r\n\
     $GPGSV,1,1,00,0*65\r\n$GNVTG,,,,,,,,,N*2E\r\n";
 
-/// What a receiver says when it starts: no line of it but the last two has a checksum.
+/// The lines of a receiver that starts. Only the last two have a checksum.
 const RECEIVER: &str = "\r\nUC6228CI lite G1L1E1 COM1\r\nPN N/A\r\nFWVer R3.4.21.0Build16211\r\n\
     #CFGSYS,H101\r\n$OK*04\r\n$OK*04\r\n";
 
@@ -55,7 +55,7 @@ fn downloaded(link: &mut Link, content: &[u8], within: u64) -> u32 {
     resumes
 }
 
-/// Has a line come between a question of the bring-up and its answer; `None`: between answer and `OK`.
+/// A line comes between a question of the bring-up and its answer. `None`: between answer and `OK`.
 fn interrupted(family: Family, question: Option<&str>, line: &str) -> Link {
     const LINES: [&str; 7] = [
         "\x1A\x1A",
@@ -94,7 +94,7 @@ fn interrupted(family: Family, question: Option<&str>, line: &str) -> Link {
     link
 }
 
-/// `call_ready_family`: the maker's name was taken from a line about calls, and then the family.
+/// `call_ready_family`: a line about calls was taken for the maker's name, and so the family was wrong.
 #[test]
 fn a_line_about_calls_before_the_makers_name_is_not_that_name() {
     for family in both() {
@@ -115,7 +115,7 @@ fn a_line_about_calls_before_the_makers_name_is_not_that_name() {
     }
 }
 
-/// `call_ready_ident`: the same of the model, while the phone book is read.
+/// `call_ready_ident`: the same for the model, while the phone book is read.
 #[test]
 fn a_line_about_the_phone_book_before_the_model_is_not_the_model() {
     for family in both() {
@@ -130,8 +130,7 @@ fn a_line_about_the_phone_book_before_the_model_is_not_the_model() {
     }
 }
 
-/// `cfun0`: the card answered, the registration did not come about, and a third of a minute went by until the
-/// radio was tried.
+/// `cfun0`: the card answered, the module did not register, and the radio was tried only after twenty seconds.
 #[test]
 fn a_radio_that_somebody_left_off_is_found_by_asking_and_not_by_waiting() {
     for family in both() {
@@ -148,7 +147,7 @@ fn a_radio_that_somebody_left_off_is_found_by_asking_and_not_by_waiting() {
     }
 }
 
-/// `cpin_simfail_cfun`: with the radio off the card fails, and people were told to put one in.
+/// `cpin_simfail_cfun`: with the radio off the card fails, and people were told to insert one.
 #[test]
 fn a_card_that_fails_for_want_of_a_radio_is_not_called_missing() {
     for family in both() {
@@ -175,7 +174,7 @@ fn a_card_that_fails_for_want_of_a_radio_is_not_called_missing() {
     }
 }
 
-/// What the module says unasked of a card that it is still reading was taken for a card that waits for its PIN.
+/// An unsolicited line about a card that is still being read was taken for a card that waits for its PIN.
 #[test]
 fn a_card_that_is_not_ready_yet_is_waited_for_and_not_called_locked() {
     for family in both() {
@@ -185,7 +184,7 @@ fn a_card_that_is_not_ready_yet_is_waited_for_and_not_called_locked() {
         clean.run(alone(Task::Stand), vec![]).result.unwrap();
         let mut windows = clean.written.windows(question.len());
         let at = windows.position(|said| said == question).unwrap();
-        // Before the answer: right before the end of the question's line. And then behind it.
+        // First before the answer, right before the end of the question's line; then behind the answer.
         for trigger in [
             Trigger::FromHost((at + question.len() - 1) as u64),
             Trigger::Command {
@@ -206,7 +205,7 @@ fn a_card_that_is_not_ready_yet_is_waited_for_and_not_called_locked() {
     }
 }
 
-/// `fsls_urc`: a call that was missed in the middle of a listing became a file.
+/// `fsls_urc`: a missed call in the middle of a listing became a file.
 #[test]
 fn a_missed_call_in_a_listing_of_the_module_is_no_file() {
     for family in both() {
@@ -216,7 +215,7 @@ fn a_missed_call_in_a_listing_of_the_module_is_no_file() {
             let content = b"abc\r\nOK\r\n123\r\nERROR\r\n+CFTRANTX: 0\r\n>";
             let stored = link.run(write(file, content), pieces(content));
             stored.result.unwrap();
-            // Counting is an execution as well.
+            // Counting is an execution, too.
             let nth = if counts { 2 } else { 1 };
             let call = "\r\nMISSED_CALL 09:10AM\r\n";
             link.module.arm(text("+FSLS", nth, Phase::BeforeOk, call));
@@ -238,7 +237,7 @@ fn a_missed_call_in_a_listing_of_the_module_is_no_file() {
     }
 }
 
-fn spaces(link: &mut Link, drive: Option<Drive>) -> Result<Vec<Space>, Cause> {
+fn spaces(link: &mut Link, drive: Option<Drive>) -> Result<Vec<DriveSpace>, Cause> {
     match link.run(alone(Task::Space(drive)), vec![]).result {
         Ok(Output::Space(spaces)) => Ok(spaces),
         Ok(other) => panic!("{other:?}"),
@@ -246,7 +245,7 @@ fn spaces(link: &mut Link, drive: Option<Drive>) -> Result<Vec<Space>, Cause> {
     }
 }
 
-/// `fsmem_err`: a slot without a card refuses FSMEM, and nothing was told of the other drives.
+/// `fsmem_err`: a slot without a card refuses FSMEM, and the other drives were not told either.
 #[test]
 fn a_drive_that_does_not_tell_its_room_hides_no_other() {
     for (family, all) in [(Family::Sim7600, "CDEF"), (Family::A7670, "CD")] {
@@ -265,11 +264,11 @@ fn a_drive_that_does_not_tell_its_room_hides_no_other() {
                 .collect();
             assert_eq!(told, others, "{family:?} {refused}");
             assert_eq!(told.len() + 1, all.len());
-            // Who asks for that drive is told.
+            // A caller that asks for that drive is told.
             let one = Drive::new(&format!("{refused}:")).unwrap();
             assert_eq!(spaces(&mut link, Some(one)), Err(Cause::Refused(None)));
         }
-        // Nothing is known where none tells.
+        // Where no drive tells, nothing is known.
         let knobs = Knobs {
             memory_refused: all.into(),
             ..Knobs::default()
@@ -297,7 +296,7 @@ fn a_receiver_that_starts_in_the_middle_of_a_block_costs_a_resumption_at_most() 
     }
 }
 
-/// `login_cme`: the module took a login for one without a card, and says so.
+/// `login_cme`: the card loses contact, the module refuses a login for that, and says so.
 #[test]
 fn a_card_that_lost_contact_is_what_a_login_fails_for() {
     for family in both() {
@@ -323,7 +322,7 @@ fn a_card_that_lost_contact_is_what_a_login_fails_for() {
     }
 }
 
-/// `lower_drive`: what was written to `f:` was not found at `F:`.
+/// `lower_drive`: a file that was written to `f:` was not found at `F:`.
 #[test]
 fn drive_letters_are_taken_in_either_case() {
     for family in both() {
@@ -371,8 +370,8 @@ fn bursts_of_sentences_in_a_long_listing_leave_it_whole() {
     }
 }
 
-/// The same in the middle of a block, where no line is known for one: the listing is asked for again, and what
-/// was delivered is not delivered twice.
+/// The same in the middle of a block, where no line is expected. The listing is asked for again, and delivered
+/// text is not delivered twice.
 #[test]
 fn a_burst_of_sentences_in_a_block_of_a_listing_leaves_it_whole() {
     for family in both() {
@@ -392,8 +391,8 @@ fn a_burst_of_sentences_in_a_block_of_a_listing_leaves_it_whole() {
     }
 }
 
-/// `nmea_start`: a sentence every 50 ms from before the first call on, and none of the switches is known. It
-/// took three minutes to get nowhere.
+/// `nmea_start`: a sentence every 50 ms from before the first call on, and the module knows none of the
+/// switches. It took three minutes to fail.
 #[test]
 fn a_module_that_is_full_of_sentences_is_brought_up_as_soon_as_a_quiet_one() {
     let content = nasty(60_000);
@@ -414,7 +413,7 @@ fn a_module_that_is_full_of_sentences_is_brought_up_as_soon_as_a_quiet_one() {
     };
     for family in both() {
         let (quiet, full) = (took(family, ""), took(family, SENTENCE));
-        // Three commands to end them, and a quiet line is waited for a bounded time.
+        // Three commands to end them, and a bounded wait for a quiet line.
         assert!(
             full <= quiet + Duration::from_secs(2),
             "{family:?}: {full:?}, {quiet:?}"
@@ -444,7 +443,7 @@ fn a_line_among_the_blocks_of_a_download_costs_a_resumption_at_most() {
                     "{family:?} {line} {at}"
                 );
             }
-            // Between blocks nothing is torn, once it was seen what stands behind one.
+            // Between blocks nothing is torn, once it is known what stands behind a block.
             let link = Link::new(family, Knobs::default()).with_file("/f", &content);
             let mut step = 0;
             let mut link = link.with_script(move |link, _| {

@@ -69,7 +69,7 @@ fn a_pull_begins_where_it_is_asked_to() {
     }
 }
 
-/// Cancels once so much was delivered.
+/// Cancels after this many bytes were delivered.
 fn cancelled_after(mut link: Link, bytes: usize) -> (Link, crate::link::Outcome) {
     let mut done = false;
     link = link.with_script(move |link, seen| {
@@ -176,7 +176,7 @@ fn a_reboot_in_a_block_costs_that_block() {
     }
 }
 
-/// It is given the file as one stream then, where the source still has all of it.
+/// The file is then sent as one stream, where the source still has all of it.
 #[test]
 fn a_server_that_cannot_go_on_is_found_out_at_the_second_block() {
     for rest in [Rest::Ignore, Rest::Refuse] {
@@ -205,7 +205,8 @@ fn a_server_that_cannot_go_on_is_found_out_at_the_second_block() {
                 };
                 let failure = outcome.result.unwrap_err();
                 assert_eq!(failure.cause, honest);
-                // The first block is deleted. The second one in its place does not show whose it is.
+                // The first block is deleted. If the second block took its place, nothing shows
+                // whose file it is.
                 let stays = rest == Rest::Ignore;
                 assert_eq!(link.file("/f").is_some(), stays);
                 assert_eq!(failure.finding == Some(Finding::LeftBehind), stays);

@@ -7,7 +7,7 @@ use crate::{both, get, put};
 use simcom_emulator::{Effect, Family, Fault, Knobs, Trigger};
 use simcom_talk::dialogue::operation::{Output, Task};
 
-/// Logged in by somebody else: as another user, to another server.
+/// Another program has logged in: as another user, to another server.
 fn taken(family: Family) -> Link {
     taken_with(family, Knobs::default())
 }
@@ -48,7 +48,7 @@ fn a_stream_is_ended_where_it_was() {
     for family in both() {
         for (typed, kept) in [
             (&b"half a file"[..], &b"half a file"[..]),
-            // Behind an ETX the mark for the end is content, once.
+            // Behind an ETX, the first end mark is content.
             (b"half\x03", b"half\x1a"),
         ] {
             let mut link = taken(family);
@@ -71,8 +71,7 @@ fn a_block_is_filled_up_so_that_it_shows() {
             let orphan = link.file("/orphan").unwrap();
             assert_eq!(orphan.len(), len);
             let rest = orphan.strip_prefix(b"half a file\x1a\x1a").unwrap();
-            // What it takes to find out, marks for the end of the stream that it might have been, and
-            // bytes that no text holds.
+            // The calls, end marks in case a stream is open, and bytes that no text holds.
             let calls = rest.strip_suffix(&vec![0; rest.len() - rest.len().min(9)][..]);
             assert!(
                 rest.iter().all(|byte| b"ATQ0V1\r\0\x1a".contains(byte)),
@@ -92,7 +91,7 @@ fn nothing_is_filled_where_a_module_answers() {
     }
 }
 
-/// Its content may look like blocks, and what follows them tells nothing of the module's own.
+/// Its content may look like blocks, and what follows these says nothing about the module's own blocks.
 #[test]
 fn the_rest_of_a_download_that_nobody_hears_does_not_break_the_next() {
     for family in both() {
@@ -105,9 +104,9 @@ fn the_rest_of_a_download_that_nobody_hears_does_not_break_the_next() {
     }
 }
 
-/// A download of somebody who is gone stands still and goes on at any moment of the bring-up, and its
-/// content reads like answers. Each of them was once taken for the answer to the next question: an A76xx
-/// was believed to abort transfers, and could then not be brought to log out.
+/// A download of a program that has gone stands still and goes on at any moment of the bring-up. Its
+/// content reads like answers, and each was once taken for the answer to the next question: an A76xx was
+/// believed to abort transfers, and could then not be logged out.
 #[test]
 fn content_in_mid_bring_up_is_no_answer() {
     for family in both() {

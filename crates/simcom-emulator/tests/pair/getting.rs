@@ -1,4 +1,4 @@
-//! Files that change while they are read, and modules whose trouble is not the file's.
+//! Files that change while they are read, and modules with troubles that are not the file's.
 
 use crate::link::{Link, nasty, on, path};
 use crate::{both, get, get_from};
@@ -20,7 +20,7 @@ fn link_of((family, piecewise): (Family, bool), knobs: Knobs) -> Link {
     if piecewise { link.piecewise() } else { link }
 }
 
-/// Does something once, as soon as the server was asked for the size.
+/// Does something once, when the server is asked for the size.
 fn once_measured(link: Link, mut change: impl FnMut(&mut Link) + 'static) -> Link {
     let mut done = false;
     link.with_script(move |link, _| {
@@ -31,7 +31,7 @@ fn once_measured(link: Link, mut change: impl FnMut(&mut Link) + 'static) -> Lin
     })
 }
 
-/// With a file that is so when its size is asked for, and so when it is read.
+/// A file with content `was` when its size is asked for, and `is` when it is read.
 fn growing(way: (Family, bool), was: &[u8], is: &[u8]) -> Link {
     let link = link_of(way, Knobs::default()).with_file("/f", was);
     let is = is.to_vec();
@@ -40,7 +40,7 @@ fn growing(way: (Family, bool), was: &[u8], is: &[u8]) -> Link {
     })
 }
 
-/// Does something and reboots the module, once so much was delivered.
+/// Does something and reboots the module, once when this many bytes were delivered.
 fn broken_at(link: Link, at: usize, mut change: impl FnMut(&mut Link) + 'static) -> Link {
     let mut done = false;
     link.with_script(move |link, seen| {
@@ -59,7 +59,7 @@ fn delivered(outcome: &crate::link::Outcome) -> &Delivered {
     }
 }
 
-/// Nobody tells the size, so that only the bytes at the seam could have told.
+/// Nobody tells the size, so only the bytes at the place where both parts meet could tell.
 #[test]
 fn a_file_replaced_by_a_shorter_one_in_a_break_is_not_called_whole() {
     let knobs = Knobs {
@@ -134,7 +134,8 @@ fn a_file_that_grows_while_it_is_read_comes_as_it_was() {
     }
 }
 
-/// The same, where the caller wants the new lines as well; and with a break before and behind the first size.
+/// The same where the caller wants the new lines as well, with a break before the first size and one behind
+/// it.
 #[test]
 fn all_of_a_file_that_grows_comes_where_that_is_wished() {
     let all = || {
@@ -152,7 +153,7 @@ fn all_of_a_file_that_grows_comes_where_that_is_wished() {
             assert!(got.content == content, "{way:?} {was}");
             assert_eq!((got.size, got.grown), (Some(was as u64), Some(is as u64)));
         }
-        // Unchanged: it comes as ever.
+        // An unchanged file comes as usual.
         let mut link = link_of(way, Knobs::default()).with_file("/f", &nasty(5000));
         let got = link.run(all(), vec![]);
         assert_eq!((delivered(&got).bytes, got.grown), (5000, None), "{way:?}");
@@ -162,7 +163,7 @@ fn all_of_a_file_that_grows_comes_where_that_is_wished() {
             let link = link_of(way, Knobs::default()).with_file("/f", &content[..50_000]);
             let mut rebooted = false;
             let mut link = link.with_script(move |link, seen| {
-                // Before the file is read, or in the break.
+                // Before the file is read, or during the break.
                 let is_measured = link.network.take_seen().iter().any(|did| did == "SIZE /f");
                 if (at > 50_000 && is_measured) || seen.delivered >= at {
                     link.peer().files.insert(FILE.to_vec(), grown.clone());
@@ -196,8 +197,8 @@ fn a_file_that_grows_in_a_break_comes_as_it_was() {
     }
 }
 
-/// Another file, or a log that grew, was taken for the first one with more behind it: what came from its
-/// beginning was handed on as what stands behind the offset.
+/// Another file, or a log that grew, was taken for the first file with more behind it: the bytes from its
+/// beginning were handed on as those behind the offset.
 #[test]
 fn a_longer_file_from_a_server_that_ignores_the_offset_has_not_just_grown() {
     for way in ways() {
@@ -311,7 +312,7 @@ fn a_data_connection_that_does_not_come_about_is_tried_in_a_new_session() {
     }
 }
 
-/// The listing that should tell the size needs a data connection too. The file has one of its own.
+/// The listing that should tell the size needs a data connection too. The file has a connection of its own.
 #[test]
 fn a_listing_that_gets_no_data_connection_does_not_cost_the_file() {
     let content = nasty(5000);
@@ -337,7 +338,7 @@ fn a_listing_that_gets_no_data_connection_does_not_cost_the_file() {
     }
 }
 
-/// All that it holds came before anybody could read: code 6 each time.
+/// Everything that the cache holds came before the host could read: code 6 each time.
 #[test]
 fn a_full_cache_is_read_out_before_the_download_goes_on() {
     let content = nasty(200_000);

@@ -1,6 +1,7 @@
-//! What the line and the module do by themselves, and what people leave on a module.
+//! Faults of the line and the module, and what people leave on a module.
 //!
-//! More than 400 lines: each test is a fault that was seen, or a rule, and they share the helpers of this file.
+//! More than 400 lines: each test is one fault that was seen, or a rule, and they share the helpers of this
+//! file.
 
 use std::time::Duration;
 
@@ -29,8 +30,8 @@ fn fault(command: &str, nth: u32, phase: Phase, effect: Effect) -> Fault {
     }
 }
 
-/// A piece of 60,000 bytes was typed on after the module had ended the upload, and what it spelt was
-/// carried out.
+/// The host went on typing a piece of 60,000 bytes after the module had ended the upload, and the module
+/// carried out what the bytes spelt.
 #[test]
 fn content_is_not_typed_on_as_commands_after_the_module_has_left_its_prompt() {
     for (family, failure_ends_prompt) in both()
@@ -61,7 +62,7 @@ fn content_is_not_typed_on_as_commands_after_the_module_has_left_its_prompt() {
     }
 }
 
-/// The same where the module starts anew in mid-content.
+/// The same where the module restarts in the middle of the content.
 #[test]
 fn content_is_not_typed_on_to_a_module_that_has_started_anew() {
     for family in both() {
@@ -101,8 +102,8 @@ fn a_module_that_waits_for_megabytes_of_a_crashed_program_is_brought_back() {
     }
 }
 
-/// A module that has opened the prompt of somebody's PUT in the middle of the bring-up: everything up to
-/// a Ctrl-Z went into that file, with zeros for a block that it was not.
+/// The module opened the prompt of another program's PUT in the middle of the bring-up. Everything up to a
+/// Ctrl-Z went into that file, with zeros for a block that it was not.
 #[test]
 fn a_prompt_that_opens_in_mid_bring_up_is_ended_and_gets_no_zeros() {
     for opens_at in ["AT\r", "ATE0\r", "AT+CGMM\r", "AT+CPIN?\r"] {
@@ -175,7 +176,7 @@ fn names(link: &mut Link, family: Family) -> Vec<(String, Option<u64>)> {
     }
 }
 
-/// Each of them made every listing of its drive an end or a reboot.
+/// Each of these names ended every listing of its drive, or was taken for a reboot.
 #[test]
 fn files_on_the_module_called_rdy_ok_and_error_are_listed_read_and_deleted() {
     let called = ["OK", "ERROR", "RDY", "RING", "a.txt", "SMS DONE"];
@@ -205,7 +206,7 @@ fn files_on_the_module_called_rdy_ok_and_error_are_listed_read_and_deleted() {
     }
 }
 
-/// Ordinary listings cost nothing more than before.
+/// Ordinary listings cost no more than before.
 #[test]
 fn a_listing_without_such_names_costs_no_wait() {
     for family in both() {
@@ -254,7 +255,7 @@ fn a_module_that_sends_no_results_is_waited_for_twice_and_then_known() {
             took[4..].iter().all(|took| *took < 20),
             "{family:?}: {took:?}"
         );
-        // One result is enough to be patient again.
+        // One result is enough, and all results are waited for fully again.
         link.module.knobs_mut().result_never.clear();
         let again = |link: &mut Link, host: &str| {
             let got = link.run(crate::at(host, get("/f")), vec![]);
@@ -267,7 +268,7 @@ fn a_module_that_sends_no_results_is_waited_for_twice_and_then_known() {
     }
 }
 
-/// The end of the answer was held for the beginning of an echo until the command's time was over.
+/// The end of the answer was held as the beginning of an echo until the command's time was over.
 #[test]
 fn content_that_begins_with_a_line_end_under_a_forced_echo_is_no_wait() {
     for family in both() {
@@ -342,7 +343,7 @@ fn names_with_a_backslash_are_themselves_whether_or_not_the_module_decodes_them(
     }
 }
 
-/// As long as file systems have them: reached from their directory, or refused with the limit.
+/// Names as long as file systems have them: reached from their directory, or refused with the limit.
 #[test]
 fn long_names_are_fetched_up_to_what_the_module_takes() {
     for family in both() {
@@ -372,7 +373,7 @@ fn long_names_are_fetched_up_to_what_the_module_takes() {
     }
 }
 
-/// A sentence between two blocks tore them, and one in a listing spoilt it.
+/// A sentence between two blocks tore them, and a sentence in a listing spoilt it.
 #[test]
 fn satellite_sentences_spoil_no_download_no_listing_and_no_bring_up() {
     for family in both() {
@@ -439,7 +440,7 @@ fn satellite_sentences_are_switched_off_where_the_module_lets_that() {
     }
 }
 
-/// Lines that come while the SIM is read became the model's name, and so the family unknown.
+/// A line that came while the SIM was read became the model's name, and so the family was unknown.
 #[test]
 fn what_comes_in_between_is_not_the_name_of_the_model() {
     for family in both() {
@@ -470,7 +471,7 @@ fn what_comes_in_between_is_not_the_name_of_the_model() {
     }
 }
 
-/// It said for ever that there was no SIM.
+/// The daemon said for ever that there was no SIM.
 #[test]
 fn a_module_whose_radio_is_off_is_switched_on() {
     for family in both() {

@@ -1,6 +1,6 @@
 //! A dialogue and an emulated module joined in virtual time.
 //!
-//! More than 400 lines: it is the one harness that all these tests stand on.
+//! More than 400 lines: this is the harness of all these tests.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU16;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use simcom_emulator::uplink::memory::{Memory, Server as Peer};
-use simcom_emulator::{Action, Emulator, Family, Knobs, Profile};
+use simcom_emulator::{Action, Emulator, Family, Knobs, Model};
 use simcom_talk::dialogue::failure::Cause;
 use simcom_talk::dialogue::ladder::Ladder;
 use simcom_talk::dialogue::operation::{
@@ -37,32 +37,32 @@ pub(crate) struct Link {
     pub(crate) module: Emulator,
     pub(crate) network: Memory,
     pub(crate) now: Duration,
-    /// Bytes handed from one side to the other at a time.
+    /// Most bytes that are handed from one side to the other at a time.
     pub(crate) cut: usize,
-    /// The port is there.
+    /// The port exists.
     pub(crate) plugged: bool,
-    /// Bytes behind the last one fetched that a source can give again.
+    /// How many bytes behind the last fetched one the source can give again.
     pub(crate) kept: usize,
-    /// Bytes that an earlier operation took of the source.
+    /// Bytes that an earlier operation took from the source.
     pub(crate) taken: usize,
-    /// Which rungs may be tried; none where there is none.
+    /// The ladder that says which rungs may be tried. `None`: no rung may.
     pub(crate) ladder: Option<Ladder>,
-    /// Which blocks of downloads the module sends twice, counted from the first.
+    /// The blocks of downloads that the module sends twice, counted from the first.
     pub(crate) doubled: Vec<usize>,
     blocks: usize,
-    /// A block to be sent twice, as far as it was sent, and what is missing.
+    /// A block to be sent twice: the part that was sent, and how much is missing.
     block: Option<(usize, Vec<u8>)>,
     to_host: VecDeque<u8>,
     to_module: VecDeque<u8>,
-    /// All that went to the module.
+    /// All bytes that went to the module.
     pub(crate) written: Vec<u8>,
-    /// Steps left before something is done to the link.
+    /// Called before each step of the operation.
     script: Option<Script>,
 }
 
 type Script = Box<dyn FnMut(&mut Link, &Seen)>;
 
-/// What a script can look at before each step.
+/// What a script can see before each step.
 pub(crate) struct Seen {
     /// Bytes of content delivered so far.
     pub(crate) delivered: usize,
@@ -126,10 +126,10 @@ pub(crate) struct Outcome {
     pub(crate) result: Result<Output, Failure>,
     pub(crate) content: Vec<u8>,
     pub(crate) size: Option<u64>,
-    /// The size in the end of a file that grew.
+    /// The final size of a file that grew.
     pub(crate) grown: Option<u64>,
     pub(crate) took: Duration,
-    /// Rungs of the repair ladder that were tried.
+    /// The rungs of the repair ladder that were tried.
     pub(crate) repairs: Vec<Repaired>,
 }
 
@@ -142,7 +142,7 @@ impl Link {
         dialogue.handle_port_opened();
         Self {
             dialogue,
-            module: Emulator::new(Profile::of(family), knobs),
+            module: Emulator::new(Model::of(family), knobs),
             network,
             now: Duration::ZERO,
             cut: 4096,
@@ -164,7 +164,7 @@ impl Link {
         Self::new(Family::Sim7600, Knobs::default())
     }
 
-    /// Set up otherwise; before anything was said.
+    /// Uses another setup. Call it before anything is sent.
     pub(crate) fn with_setup(mut self, setup: Setup) -> Self {
         self.dialogue = Dialogue::new(setup, Patience::default());
         self.dialogue.handle_port_opened();
@@ -180,13 +180,13 @@ impl Link {
         })
     }
 
-    /// A program that was here before types this, and is gone.
+    /// An earlier program has typed this and has gone.
     pub(crate) fn typed_before(&mut self, bytes: &[u8]) {
         self.to_module.extend(bytes);
         self.exchange_with_nobody();
     }
 
-    /// What the module was saying to a program that is gone.
+    /// The module has sent this to an earlier program that has gone.
     pub(crate) fn said_before(&mut self, bytes: &[u8]) {
         self.to_host.extend(bytes);
     }
@@ -200,7 +200,7 @@ impl Link {
         self.to_host.clear();
     }
 
-    /// Nobody asks anything for so long; what the module says meanwhile is heard.
+    /// Nobody asks anything for this long. The host hears what the module sends meanwhile.
     pub(crate) fn rest(&mut self, span: Duration) {
         let until = self.now + span;
         while self.now < until {
@@ -224,13 +224,13 @@ impl Link {
         self
     }
 
-    /// Called before each step of the next operation.
+    /// The script is called before each step of the next operation.
     pub(crate) fn with_script(mut self, script: impl FnMut(&mut Link, &Seen) + 'static) -> Self {
         self.script = Some(Box::new(script));
         self
     }
 
-    /// As [`Link::with_script`], later.
+    /// The same as [`Link::with_script`], later.
     pub(crate) fn set_script(&mut self, script: impl FnMut(&mut Link, &Seen) + 'static) {
         self.script = Some(Box::new(script));
     }
@@ -283,7 +283,7 @@ impl Link {
                     outcome.content.extend_from_slice(&bytes);
                     seen.delivered += bytes.len();
                 }
-                // What the module says first is heard first.
+                // What the module sends first is heard first.
                 Step::Fetch { .. } if self.exchange() => {}
                 Step::Fetch { offset } => match source.piece(offset, self.kept) {
                     Ok(piece) => {
@@ -330,7 +330,7 @@ impl Link {
         }
     }
 
-    /// Somebody else made the module echo what is typed, after we switched that off.
+    /// Another program made the module echo after the host had switched echo off.
     pub(crate) fn switch_echo_on(&mut self) {
         self.module.handle_bytes(self.now, b"ATE1\r");
         self.settle();
@@ -390,7 +390,7 @@ impl Link {
         }
     }
 
-    /// Hands what the module sends to the host. Its headers are sent by themselves.
+    /// Hands what the module sends to the host. Headers of blocks are handed over separately.
     fn carry(&mut self, bytes: &[u8]) {
         self.to_host.extend(bytes);
         if let Some((left, mut block)) = self.block.take() {
@@ -412,7 +412,7 @@ impl Link {
         }
     }
 
-    /// Nothing moves: goes to whatever happens next.
+    /// Nothing moves: goes to the time of the next event.
     fn pass_time(&mut self, until: Option<Duration>) {
         let module = self.module.deadline().filter(|at| *at > self.now);
         let next = [until, module].into_iter().flatten().min();
@@ -470,7 +470,7 @@ pub(crate) fn inside(directory: &str, task: Task) -> Operation {
     operation
 }
 
-/// Content as pieces, ended.
+/// Content as pieces, with its end.
 pub(crate) fn pieces(content: &[u8]) -> Vec<Piece> {
     let data = content
         .chunks(3000)
@@ -478,7 +478,7 @@ pub(crate) fn pieces(content: &[u8]) -> Vec<Piece> {
     data.chain([Piece::End]).collect()
 }
 
-/// So many bytes that look like everything the protocol has.
+/// This many bytes that look like everything in the protocol.
 pub(crate) fn nasty(len: usize) -> Vec<u8> {
     let parts: [&[u8]; 8] = [
         b"\r\nOK\r\n",

@@ -1,6 +1,7 @@
-//! Servers whose listings are not to be trusted, as public reports have them.
+//! Servers with unreliable listings, as in public reports.
 //!
-//! More than 400 lines: each test is a fault that was seen, or a rule, and they share the helpers of this file.
+//! More than 400 lines: each test is one fault that was seen, or a rule, and they share the helpers of this
+//! file.
 
 use crate::link::{Link, nasty, on, path, pieces};
 use crate::{both, get, put};
@@ -12,7 +13,7 @@ use simcom_talk::dialogue::operation::{
 };
 use simcom_talk::ftps::ErrCode;
 
-/// A server with a login directory and `/sub`, of which no name is in both.
+/// A server with a login directory and `/sub`. No name is in both.
 fn link_with(family: Family, mood: impl Fn(&mut Server)) -> Link {
     let mut link = Link::new(family, Knobs::default())
         .with_file("/root.bin", &nasty(500))
@@ -41,7 +42,7 @@ fn list(link: &mut Link, directory: &str) -> Result<String, simcom_talk::dialogu
         .map(|_| String::from_utf8(listed.content).unwrap())
 }
 
-/// From the login directory.
+/// An operation from the login directory.
 fn at_home(task: Task) -> Operation {
     let mut operation = on(task);
     if let Standing::LoggedIn(place) = &mut operation.standing {
@@ -54,7 +55,7 @@ fn size(link: &mut Link, file: &str) -> Result<Output, simcom_talk::dialogue::Fa
     link.run(on(Task::Size(path(file))), vec![]).result
 }
 
-/// Nothing of a file is overwritten where it must be new.
+/// Asserts that a file which must be new overwrites nothing.
 fn assert_not_overwritten(link: &mut Link, file: &str) {
     let before = link.file(file).unwrap();
     let refused = link.run(on(new(file)), pieces(b"new")).result.unwrap_err();
@@ -269,7 +270,7 @@ fn a_name_is_found_in_every_form_that_servers_print() {
 fn an_unreadable_listing_is_told_with_a_line_and_the_size_decides() {
     for family in both() {
         let mut link = link_with(family, |server| server.names = Names::Nameless);
-        // The server's word is enough, for or against.
+        // The server's answer is enough, for or against.
         assert_eq!(size(&mut link, "/sub/big.bin"), Ok(Output::Size(5000)));
         assert_not_overwritten(&mut link, "/sub/big.bin");
         assert_not_overwritten(&mut link, "/sub/inner.bin");
@@ -289,7 +290,7 @@ fn an_unreadable_listing_is_told_with_a_line_and_the_size_decides() {
             link.run(on(get("/sub/big.bin")), vec![]).content,
             nasty(5000)
         );
-        // A line that may be of the name.
+        // A line that may belong to the name.
         link.peer().names = Names::Strange;
         link.peer().files.remove(b"/sub/big.bin".as_slice());
         link.peer()
@@ -327,7 +328,7 @@ fn a_directory_whose_listing_is_refused_is_empty_where_it_is_listed() {
         assert_eq!(none.finding, Some(Finding::NameAbsent));
         let stored = link.run(on(new("/empty/f")), pieces(b"x")).result;
         assert!(stored.is_ok(), "{stored:?}");
-        // The login directory, which nothing lists.
+        // The login directory, which no listing shows.
         let mut link = Link::new(family, Knobs::default());
         link.peer().refuses_empty = true;
         let stored = link.run(on(new("/f")), pieces(b"x")).result;
@@ -335,7 +336,7 @@ fn a_directory_whose_listing_is_refused_is_empty_where_it_is_listed() {
     }
 }
 
-/// Nothing lists a login directory that the server calls `/`.
+/// No listing shows a login directory that the server calls `/`.
 #[test]
 fn an_empty_login_directory_whose_listing_is_refused_is_empty() {
     let empty = Ok(Output::Delivered(Delivered {
@@ -348,13 +349,13 @@ fn an_empty_login_directory_whose_listing_is_refused_is_empty() {
         for task in [Task::List(None), Task::List(Some(path("/")))] {
             let listed = link.run(at_home(task.clone()), vec![]);
             assert_eq!(listed.result, empty, "{task:?}");
-            // Read from the login directory all the same.
+            // It is read from the login directory anyway.
             link.peer().files.insert(b"/f".to_vec(), nasty(500));
             let size = link.run(at_home(Task::Size(path("f"))), vec![]).result;
             assert_eq!(size, Ok(Output::Size(500)));
             link.peer().files.remove(b"/f".as_slice());
         }
-        // A directory of a session, which the one above lists.
+        // A directory of a session, which the directory above lists.
         let mut link = link_with(family, |server| {
             server.refuses_empty = true;
             server.directories.insert(b"/empty".to_vec());
@@ -364,7 +365,7 @@ fn an_empty_login_directory_whose_listing_is_refused_is_empty() {
             place.directory = Directory::At(path("/empty"));
         }
         assert_eq!(link.run(in_empty.clone(), vec![]).result, empty);
-        // A server that lists no directory says nothing of this one.
+        // A server that lists no directory tells nothing about this one.
         link.peer().unlisted.insert(b"/".to_vec());
         let refused = link.run(in_empty, vec![]).result.unwrap_err();
         assert_eq!(refused.cause, Cause::Reported(ErrCode::REJECTED));
@@ -384,8 +385,8 @@ fn a_hidden_file_is_read_where_the_server_has_no_size() {
         assert_eq!(got.content, nasty(5000), "{family:?}: {:?}", got.result);
         let none = link.run(on(get("/sub/.none")), vec![]).result.unwrap_err();
         assert_eq!(none.finding, Some(Finding::NameAbsent), "{none:?}");
-        // Where the server tells sizes, it has no file of a name that it tells none of. A refusal that may be a
-        // size of nine bytes is decided by the file itself, once.
+        // Where the server tells sizes, a name without a size is no file. A refusal that may be a size of nine
+        // bytes is decided by the file itself, once.
         link.peer().knows_size = true;
         size(&mut link, "/sub/big.bin").unwrap();
         link.written.clear();

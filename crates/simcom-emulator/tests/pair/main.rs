@@ -1,6 +1,6 @@
 //! The dialogue against the emulated module, in virtual time: no runtime, no clock, no network.
 //!
-//! More than 400 lines: it has the helpers of all these tests, and the first of them.
+//! More than 400 lines: this file has the helpers of all these tests, and the first tests.
 
 #![expect(
     clippy::unwrap_used,
@@ -294,8 +294,8 @@ fn a_source_that_vanishes_leaves_nothing_behind() {
     }
 }
 
-/// A module that takes an upload and refuses it at the end, with a file of 8 bytes before and
-/// after it: the server never touched it.
+/// The module takes an upload and refuses it at the end. The server has a file of 8 bytes before
+/// and after it, which it never touched.
 #[test]
 fn a_refused_upload_does_not_cost_the_file_that_was_there() {
     let mut dialogue = Dialogue::new(Setup::default(), Patience::default());
@@ -340,8 +340,8 @@ fn a_refused_upload_does_not_cost_the_file_that_was_there() {
     assert!(said.iter().all(|line| !line.contains("DELE")), "{said:?}");
 }
 
-/// What a server that insists on TLS session reuse made of an upload: the data connection failed,
-/// and so did every look afterwards.
+/// A server insisted on TLS session reuse during an upload: the data connection failed, and so did
+/// every inquiry afterwards.
 #[test]
 fn an_upload_that_failed_is_not_called_undecided_because_the_server_does_not_tell() {
     for family in both() {
@@ -505,7 +505,7 @@ fn a_silent_module_is_told_in_time() {
     link.run(on(Task::WorkingDirectory), vec![]).result.unwrap();
 }
 
-/// A module that answers `ERROR` to SIZE for whatever name: a new login can be the cure once.
+/// A module that answers `ERROR` to SIZE for any name: a new login may help, but only once.
 #[test]
 fn a_module_without_size_is_not_logged_in_anew_for_each_file() {
     let knobs = Knobs {
@@ -525,7 +525,7 @@ fn a_module_without_size_is_not_logged_in_anew_for_each_file() {
             link.run(on(put("/g")), pieces(b"new")).result.unwrap();
             assert_eq!(logins(&mut link), 0, "{family:?}");
         }
-        // A session that is gone is noticed all the same.
+        // A closed session is noticed anyway.
         let event = link.network.close_session().unwrap();
         link.module.handle_uplink(link.now, event);
         assert_eq!(link.run(on(get("/f")), vec![]).content, b"ours");

@@ -1,4 +1,4 @@
-//! Transfers that make way for others, and go on later.
+//! Transfers that yield to others, and go on later.
 
 use crate::link::{Link, Outcome, nasty, on, path, pieces};
 use crate::{both, get, put};
@@ -11,7 +11,7 @@ use simcom_talk::dialogue::operation::{
 use simcom_talk::dialogue::{Moment, Operation};
 use simcom_talk::ftps::value::Offset;
 
-/// Asks the job under way to make way once so much was moved.
+/// Asks the running job to yield after this many bytes were moved.
 fn asked_after(link: Link, bytes: usize) -> Link {
     let mut asked = false;
     link.with_script(move |link, seen| {
@@ -22,7 +22,7 @@ fn asked_after(link: Link, bytes: usize) -> Link {
     })
 }
 
-/// How far a download has come that made way, and all that it had handed over by then.
+/// How far a download has come that yielded, and all bytes that it had handed over.
 fn handed_over(outcome: Outcome) -> (BegunDownload, Vec<u8>) {
     let Ok(Output::DownloadYielded(mut begun)) = outcome.result else {
         panic!("{:?}", outcome.result)
@@ -122,7 +122,7 @@ fn a_download_that_cannot_be_stopped_goes_on_to_its_end() {
     assert!(outcome.content == content);
 }
 
-/// The first try costs the rest of the file, and waiting for an answer. There is no second.
+/// The first try costs the rest of the file, and the wait for an answer. There is no second one.
 #[test]
 fn a_module_that_does_not_hear_an_abort_is_not_asked_again() {
     let content = nasty(300_000);
@@ -166,7 +166,7 @@ fn a_file_that_was_replaced_meanwhile_is_not_gone_on_with() {
     }
 }
 
-/// It starts over instead, and where it cannot, says so.
+/// It starts over, and where it cannot, it says so.
 #[test]
 fn an_upload_does_not_go_on_with_what_somebody_else_has_written() {
     let content = nasty(20_000);
@@ -206,7 +206,7 @@ fn a_crashed_upload_goes_on_at_what_the_server_has() {
         assert_eq!((stored.sent, stored.confirmed), (20_000, Some(20_000)));
         assert!(link.file("/f").unwrap() == content, "{has}");
     }
-    // Another file of the name is not taken for the beginning of ours.
+    // Another file of the name is not taken for the beginning of this one.
     let mut link = Link::sim7600().with_file("/f", &nasty(30_000)[5..15_005]);
     let outcome = link.run(upload(lost.clone()), pieces(&content));
     assert!(outcome.result.is_ok());
@@ -250,7 +250,7 @@ fn a_crashed_upload_goes_on_before_a_tail_that_is_not_its_own() {
     }
 }
 
-/// A byte that was lost long before moves all behind it, so that no part of the end is right.
+/// A byte that was lost long before moves all bytes behind it, so that no part of the end is right.
 #[test]
 fn a_crashed_upload_that_lost_a_byte_starts_over() {
     let content = nasty(20_000);

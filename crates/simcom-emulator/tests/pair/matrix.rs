@@ -14,7 +14,7 @@ use simcom_talk::dialogue::{Failure, Moment, Operation};
 use simcom_talk::ftps::question::Question;
 use simcom_talk::ftps::storage::ModulePath;
 
-/// Lines that nobody asked for (SIM7500/SIM7600 AT manual V3.00 and A76XX AT manual V1.09).
+/// Unsolicited lines (SIM7500/SIM7600 AT manual V3.00 and A76XX AT manual V1.09).
 const NOISE: [&str; 12] = [
     "+CMTI: \"SM\",4",
     "RING",
@@ -77,7 +77,7 @@ fn variants(family: Family) -> Vec<Variant> {
     variants
 }
 
-/// Slips in a line every few steps, slower than the line carries it away.
+/// Inserts a line every few steps, slower than the line carries it away.
 fn noise(turn: usize, cut: usize) -> impl FnMut(&mut Link, &Seen) {
     let every = 5 + 60 / cut;
     let mut step = turn;
@@ -90,7 +90,7 @@ fn noise(turn: usize, cut: usize) -> impl FnMut(&mut Link, &Seen) {
     }
 }
 
-/// When the next operation is given up: once so many bytes were delivered, or once the command
+/// When the next operation is abandoned: after this many bytes were delivered, or when this command
 /// was written.
 #[derive(Clone, Copy)]
 enum Leave {
@@ -98,7 +98,8 @@ enum Leave {
     Written(&'static str),
 }
 
-/// Gives an operation up after a minute, so that throwing the rest away would be the dearer way.
+/// Abandons an operation after a minute, so that throwing the rest away would cost more than an
+/// abort.
 fn leaving(leave: Rc<Cell<Option<Leave>>>) -> impl FnMut(&mut Link, &Seen) {
     move |link, seen| {
         let now = match leave.get() {
@@ -115,7 +116,7 @@ fn leaving(leave: Rc<Cell<Option<Leave>>>) -> impl FnMut(&mut Link, &Seen) {
     }
 }
 
-/// Whether a line was written, from some byte on.
+/// Whether a line was written, from this byte on.
 fn said(written: &[u8], from: usize, line: &str) -> bool {
     written[from..]
         .windows(line.len())
@@ -385,7 +386,7 @@ fn every_operation_is_right_under_every_answer_of_an_a7670() {
     matrix(Family::A7670, |link| link, 1);
 }
 
-/// Every fifth variant: five divides no turn of any choice, so that all are there.
+/// Every fifth variant. Five divides no cycle of any choice, so every choice is included.
 #[test]
 fn every_operation_is_right_in_pieces_under_every_answer_of_a_sim7600() {
     matrix(Family::Sim7600, Link::piecewise, 5);

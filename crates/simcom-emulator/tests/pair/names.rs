@@ -9,7 +9,7 @@ use simcom_talk::dialogue::operation::{Download, Output, Task, Upload};
 use simcom_talk::ftps::ErrCode;
 use simcom_talk::ftps::value::{Offset, RemotePath, ValueError};
 
-/// Makes a directory so deep that no command takes its path; gives it back.
+/// Creates a directory so deep that no command takes its path. Returns the path.
 fn deep(link: &mut Link) -> String {
     let mut directory = String::new();
     for level in 0..12 {
@@ -111,11 +111,12 @@ fn names_outside_ascii_go_where_the_command_has_a_form() {
     assert_eq!(link.file(name).unwrap(), content);
     assert_eq!(link.run(on(get(name)), vec![]).content, content);
     let size = |link: &mut Link, name| link.run(on(Task::Size(path(name))), vec![]).result;
-    // SIZE has no form: the listing tells.
+    // SIZE has no form for it: the listing tells.
     assert_eq!(size(&mut link, name), Ok(Output::Size(3000)));
     let absent = size(&mut link, "/\u{fc}ber/\u{f6}").unwrap_err();
     assert_eq!(absent.finding, Some(Finding::NameAbsent));
-    // A command without a form is said from the directory, where only that is outside ASCII.
+    // A command without a form for the path is sent from its directory, where only the directory is
+    // outside ASCII.
     let make = Task::MakeDirectory(path("/\u{fc}ber/d"));
     assert_eq!(link.run(on(make), vec![]).result, Ok(Output::Done));
     let make = Task::MakeDirectory(path("/\u{e9}"));
@@ -124,7 +125,7 @@ fn names_outside_ascii_go_where_the_command_has_a_form() {
     assert_eq!(refused.command, Some("AT+CFTPSMKD".into()));
 }
 
-/// An old server has names in Latin-1. Nothing may take a name for it that is only shown alike.
+/// An old server has names in Latin-1. A name that is only shown alike must not be taken for it.
 #[test]
 fn a_name_in_latin_1_is_found_read_written_and_deleted_by_its_bytes() {
     let mut link = Link::sim7600();
@@ -143,7 +144,7 @@ fn a_name_in_latin_1_is_found_read_written_and_deleted_by_its_bytes() {
             ..upload
         })
     };
-    // Shown alike, and the same word in UTF-8: neither is there.
+    // A name that is shown alike, and the same word in UTF-8: neither exists.
     link.peer().files.insert(name.clone(), b"latin".to_vec());
     for other in ["/caf\u{FFFD}.txt", "/caf\u{e9}.txt"] {
         let other = RemotePath::from_bytes(other.as_bytes()).unwrap();

@@ -1,4 +1,4 @@
-//! Answers of which a part never comes: told in time, and the next operation is right.
+//! Answers with a part that never comes: the failure comes in time, and the next operation is right.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ fn run(link: &mut Link, task: &Task) -> Outcome {
     link.run(on(task.clone()), pieces(&nasty(3000)))
 }
 
-/// What a half answer may come to: the truth, or that it did not come.
+/// Whether the result of a half answer is honest: the truth, or that the answer did not come.
 fn is_honest(link: &mut Link, task: &Task, outcome: &Outcome) -> bool {
     match (&outcome.result, task) {
         (Err(failure), _) => {
@@ -63,7 +63,7 @@ fn is_honest(link: &mut Link, task: &Task, outcome: &Outcome) -> bool {
     }
 }
 
-/// What comes after is whole again: it is done, on the same dialogue.
+/// The next operation, on the same dialogue, gets whole answers and succeeds.
 fn is_right_next(link: &mut Link, what: &str) {
     link.module.knobs_mut().ok_never.clear();
     link.module.knobs_mut().result_never.clear();
@@ -77,7 +77,7 @@ fn is_right_next(link: &mut Link, what: &str) {
     assert_eq!(next.content, nasty(2000), "after {what}");
 }
 
-/// As two examples of the application note for the SIM7600 have it.
+/// As in two examples of the application note for the SIM7600.
 #[test]
 fn a_login_that_is_only_acknowledged_is_used() {
     for family in both() {
@@ -95,7 +95,7 @@ fn a_login_that_is_only_acknowledged_is_used() {
     }
 }
 
-/// What slipped into a block pushes as many bytes of the content out of it, which then stand where no line
+/// Bytes that slipped into a block push as many bytes of its content out. Those then stand where no line
 /// ends.
 #[test]
 fn a_download_with_a_line_inside_is_not_believed_without_its_last_line() {
@@ -121,7 +121,7 @@ fn a_download_with_a_line_inside_is_not_believed_without_its_last_line() {
     }
 }
 
-/// A login that was refused, of which nothing but `OK` is told, is not taken for one.
+/// A refused login that is only answered by `OK` is not taken for a login.
 #[test]
 fn a_login_that_is_acknowledged_and_refused_is_told() {
     let knobs = Knobs {
@@ -135,7 +135,7 @@ fn a_login_that_is_acknowledged_and_refused_is_told() {
     assert_eq!(got.content, b"");
 }
 
-/// An abort of which a part is never answered: the caller that left is told, in time.
+/// A part of the answer to an abort never comes: the caller that left gets its answer in time.
 fn check_abort(knobs: fn(Vec<String>) -> Knobs) {
     for piecewise in [false, true] {
         let what = format!("+CFTPSABORT piecewise={piecewise}");
@@ -180,7 +180,7 @@ fn check(knobs: fn(Vec<String>) -> Knobs) {
                     outcome.result
                 );
                 told += u32::from(outcome.result.is_err());
-                // Three tries of the longest command, and a way to each.
+                // Three tries of the longest command, and a way to the standing before each.
                 assert!(
                     outcome.took < Duration::from_secs(900),
                     "{what}: {:?}",

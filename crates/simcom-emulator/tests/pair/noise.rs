@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::link::{Link, Outcome, nasty, on, pieces};
 use crate::{both, get, put};
-use simcom_emulator::{Effect, Family, Fault, Hearing, Knobs, Phase, Trigger, Verdict};
+use simcom_emulator::{Effect, Family, Fault, Hearing, Knobs, Phase, Reaction, Trigger};
 use simcom_talk::dialogue::failure::Cause;
 use simcom_talk::dialogue::ladder::{Ladder, Limits};
 use simcom_talk::dialogue::operation::{Output, Standing, Task};
@@ -27,7 +27,7 @@ fn noisy(line: &str, every: u64, knobs: Knobs) -> Knobs {
     }
 }
 
-/// A wait: what leads to it, and within how many seconds the operation must be over.
+/// A wait: the operation that leads to it, and the seconds within which that must be over.
 struct Case {
     name: &'static str,
     knobs: fn() -> Knobs,
@@ -81,7 +81,7 @@ const CASES: [Case; 6] = [
     Case {
         name: "a module that stays busy",
         knobs: || Knobs {
-            start_when_started: Verdict::Code(3),
+            start_when_started: Reaction::Code(3),
             ..Knobs::default()
         },
         run: |link| {
@@ -163,8 +163,8 @@ const CASES: [Case; 6] = [
     },
 ];
 
-/// With one line every 4 s a reset never answered, with one every 1.5 s a login that was busy or not
-/// registered took minutes, and with four a second a left Get kept the link for three.
+/// With one line every 4 s a reset never answered. With one every 1.5 s a login that was busy or not
+/// registered took minutes. With four a second an abandoned Get kept the link for three.
 #[test]
 fn noise_that_never_ends_starves_no_wait() {
     for family in both() {
@@ -184,7 +184,7 @@ fn noise_that_never_ends_starves_no_wait() {
     }
 }
 
-/// The control: each of these waits takes as long without a line.
+/// The control: without a line, each of these waits takes as long.
 #[test]
 fn the_waits_end_as_soon_in_silence() {
     for case in &CASES {

@@ -1,7 +1,8 @@
-//! Files of somebody else under the name of an upload: not deleted, not replaced where that was not
-//! asked for, and not taken for ours.
+//! Files of other writers under the name of an upload: they are not deleted, not replaced unless that was asked
+//! for, and not taken for the upload's own.
 //!
-//! More than 400 lines: each test is a fault that was seen, or a rule, and they share the helpers of this file.
+//! More than 400 lines: each test is one fault that was seen, or a rule, and they share the helpers of this
+//! file.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -37,7 +38,7 @@ fn cut(content: &[u8]) -> Vec<Piece> {
     cut
 }
 
-/// An upload of `/f` that made way after 9000 bytes.
+/// An upload of `/f` that yielded after 9000 bytes.
 fn made_way(content: &[u8], must_be_new: bool) -> (Link, BegunUpload) {
     let mut asked = false;
     let mut link = Link::sim7600().with_script(move |link, seen| {
@@ -114,7 +115,7 @@ fn a_refused_upload_does_not_delete_what_its_owner_appends_to() {
     let content = nasty(20_000);
     for late in [false, true] {
         let mut appended = false;
-        // What is there is the beginning of ours, and longer than it was before.
+        // The file there is the beginning of this upload's, and longer than the old one.
         let mut link = Link::sim7600()
             .with_file("/live.csv", &content[..5000])
             .with_script({
@@ -227,7 +228,7 @@ fn what_must_be_new_does_not_replace_what_somebody_created_meanwhile() {
     assert!(link.file("/f").unwrap() == content);
 }
 
-/// An upload that had made way wrote over a file that began with the same six bytes.
+/// An upload that had yielded wrote over a file that began with the same six bytes.
 #[test]
 fn what_must_be_new_does_not_replace_a_file_that_only_begins_alike() {
     let content = nasty(20_000);
@@ -247,7 +248,7 @@ fn what_must_be_new_does_not_replace_a_file_that_only_begins_alike() {
     }
 }
 
-/// A file that was put there while the link was broken was written over, or gone on with, where some
+/// Another writer put a file there while the link was broken. It was written over, or gone on with, where some
 /// blocks had arrived before.
 #[test]
 fn what_must_be_new_does_not_replace_what_came_during_a_break_between_blocks() {
@@ -262,7 +263,7 @@ fn what_must_be_new_does_not_replace_what_came_during_a_break_between_blocks() {
                 link.plugged = true;
                 let there = link.file("/f").map_or(0, |file| file.len());
                 if there >= 3 * 2048 && told.borrow().is_none() {
-                    // Where it has no length of its own it has the one that is there.
+                    // Where it has no length of its own, it has that of the file there.
                     let theirs = if theirs.is_empty() {
                         vec![7; there]
                     } else {
@@ -280,11 +281,11 @@ fn what_must_be_new_does_not_replace_what_came_during_a_break_between_blocks() {
     }
 }
 
-/// The beginning of another file stayed in front of what was sent after the break, and size and end were
-/// those of the upload: it was called whole.
+/// The beginning of another file stayed in front of the bytes that were sent after the break. Size and end were
+/// those of the upload, and it was called whole.
 #[test]
 fn a_file_that_was_replaced_in_a_break_between_blocks_is_written_from_its_beginning() {
-    // So long that the break lies before all that is read back in the end.
+    // Long enough that the break lies before all bytes that are read back at the end.
     let content = nasty(160_000);
     for family in both() {
         for more in [0, 1, 500, 2047] {
@@ -307,7 +308,7 @@ fn a_file_that_was_replaced_in_a_break_between_blocks_is_written_from_its_beginn
     }
 }
 
-/// The first bytes of files of one kind are often the same.
+/// Files of one kind often begin with the same bytes.
 #[test]
 fn a_file_of_a_few_bytes_is_not_deleted_since_an_upload_begins_with_them() {
     let content = nasty(20_000);
@@ -358,7 +359,7 @@ fn a_small_file_that_the_listing_hides_is_there() {
     }
 }
 
-/// The module's report is lost. The server was then said not to tell the size, which it had told.
+/// The module's report is lost. The error said that the server does not tell the size, although it had told it.
 #[test]
 fn a_right_size_that_proves_nothing_is_not_called_untold() {
     let small = nasty(9000);
@@ -388,8 +389,8 @@ fn a_right_size_that_proves_nothing_is_not_called_untold() {
     }
 }
 
-/// The last nine bytes and the mark that ends the stream are lost on the line, and a
-/// resynchronisation writes as many into the prompt that is still open.
+/// The last nine bytes and the end mark are lost on the line, and a resynchronisation writes as many bytes into
+/// the prompt that is still open.
 #[test]
 fn a_resynchronisation_does_not_make_up_for_bytes_that_were_lost() {
     let content: Vec<u8> = (0..20_000u32)

@@ -1,7 +1,7 @@
 //! Two disturbances at once, every pair of them: each result is right, or the failure is honest and in time,
 //! and once they have passed, results are right.
 //!
-//! More than 400 lines: it is one table of pairs of operations, and what each must come to.
+//! More than 400 lines: this is one table of pairs of operations, with what each must lead to.
 
 use std::time::Duration;
 
@@ -16,13 +16,13 @@ use simcom_talk::ftps::storage::ModulePath;
 /// Something that goes on around an operation, or happens to it.
 struct Disturbance {
     name: &'static str,
-    /// Nothing is lost by it: whatever is asked meanwhile has its right result.
+    /// It loses nothing: whatever is asked meanwhile has its right result.
     harmless: bool,
     knobs: fn(&mut Knobs),
     begin: fn(&mut Link),
 }
 
-/// The second value of a pair that is only one.
+/// The second value of a pair that has only one.
 const NOTHING: Disturbance = Disturbance {
     name: "nothing",
     harmless: true,
@@ -30,7 +30,7 @@ const NOTHING: Disturbance = Disturbance {
     begin: |_| {},
 };
 
-/// Lines that come by themselves: so often, from the beginning for so long.
+/// Lines that come by themselves: at this interval, for this long from the beginning.
 fn lines(link: &mut Link, texts: &[&str], every: u64, within: u64) {
     for (turn, at) in (every..within)
         .step_by(usize::try_from(every).unwrap())
@@ -43,7 +43,7 @@ fn lines(link: &mut Link, texts: &[&str], every: u64, within: u64) {
     }
 }
 
-/// What happens in each of the first executions of a command.
+/// The effect strikes in each of the first executions of a command.
 fn in_each(link: &mut Link, command: &str, phase: Phase, effect: &Effect) {
     for nth in 1..8 {
         once(link, command, nth, phase, effect.clone());
@@ -61,10 +61,10 @@ fn once(link: &mut Link, command: &str, nth: u32, phase: Phase, effect: Effect) 
     });
 }
 
-/// A line in all the places where there is something to be taken for it.
+/// A line in all the places where something may be taken for it.
 fn everywhere(link: &mut Link, line: &str) {
     let effect = Effect::Text(format!("\r\n{line}\r\n"));
-    // In the first download, which is the second execution behind the test command: it is torn there.
+    // In the first download, which is the second execution after the test command. It is torn there.
     once(link, "+CFTPSGET", 2, Phase::InBlock(1480), effect.clone());
     for command in ["+CFTPSSIZE", "+CFTPSPUT", "+CFTPSLIST", "+CFTPSLOGIN"] {
         in_each(link, command, Phase::BeforeResult, &effect);
@@ -400,10 +400,10 @@ const DISTURBANCES: [Disturbance; 38] = [
     ),
 ];
 
-/// In both, a harmless disturbance may make all wait; the module may start anew, and a network be searched for.
+/// In either, a harmless disturbance may make everything wait: the module may restart and search for a network.
 const HARMLESS: Duration = Duration::from_secs(90);
 const BREAKING: Duration = Duration::from_secs(200);
-/// By then each of them has passed.
+/// By then all of them have passed.
 const PASSED: Duration = Duration::from_secs(900);
 
 struct Pair<'a> {
@@ -416,7 +416,7 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    /// The outcome, held against the time that it may take; `None` where it failed and may.
+    /// The outcome, within the time that it may take. `None` where it failed and was allowed to.
     fn run(&mut self, named: &str, task: Task, source: &[u8]) -> Option<Outcome> {
         let operation = match task {
             Task::ListModule(_) | Task::Space(_) => alone(task),
@@ -447,7 +447,7 @@ impl Pair<'_> {
             let Ok(Output::Stored(stored)) = put.result else {
                 panic!("{}: {:?}", self.what, put.result)
             };
-            // Neither the module's word nor the size: the caller is told that it is not known.
+            // Where neither the module's report nor the size is known, the caller is told so.
             let known = stored.acknowledged || stored.confirmed.is_some();
             assert!(known || !self.strict, "{}: {stored:?}", self.what);
             let there = self.link.file("/g").unwrap_or_default();
@@ -516,7 +516,7 @@ fn try_both(first: &Disturbance, second: &Disturbance, family: Family) {
         link.typed_before(format!("AT+CFTRANRX=\"{}\",3\r", file.as_str()).as_bytes());
         link.typed_before(b"abc");
     }
-    // Only now what disturbs: it is power-up that reads some of the knobs.
+    // The disturbances begin only now: some of the knobs are read at power-up.
     *link.module.knobs_mut() = knobs.clone();
     if knobs.functionality != 1 {
         link.typed_before(format!("AT+CFUN={}\r", knobs.functionality).as_bytes());
@@ -533,7 +533,7 @@ fn try_both(first: &Disturbance, second: &Disturbance, family: Family) {
         content: &content,
     };
     pair.all();
-    // Whatever was to come has come; nobody was asking.
+    // All disturbances have passed while nobody was asking.
     pair.link.rest(PASSED);
     pair.strict = true;
     pair.what += ", once both have passed";
@@ -548,7 +548,7 @@ fn every_pair_of_disturbances_leaves_results_right_or_failures_honest() {
         pairs.push((first, &NOTHING, Family::Sim7600));
         pairs.push((first, &NOTHING, Family::A7670));
         for (behind, second) in table.iter().enumerate().skip(at + 1) {
-            // In turn: each disturbance meets about half of the others on either family.
+            // The families take turns: each disturbance meets about half of the others on either family.
             let family = if (at + behind) % 2 == 0 {
                 Family::Sim7600
             } else {

@@ -1,5 +1,5 @@
-//! The repair ladder: each fault is mended by the rung for it and by none above, the operation
-//! under way survives it, and what cannot be mended is told instead of tried for ever.
+//! The repair ladder: the right rung repairs each fault, and no higher one is tried. The running
+//! operation survives it. A fault that no rung repairs is reported and not tried for ever.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use simcom_talk::ftps::ErrCode;
 
 const CASES: [(Stuck, &[Rung]); 3] = [
     (Stuck::Context, &[Rung::Context]),
-    // Without a network there is no context to mend.
+    // Without a network there is no context to repair.
     (Stuck::Radio, &[Rung::Context, Rung::Radio]),
     (Stuck::Stack, &[Rung::Context, Rung::Radio, Rung::Reset]),
 ];
@@ -33,14 +33,14 @@ fn link_within(family: Family, limits: Limits) -> Link {
     link
 }
 
-/// The rungs above the planner's own that were tried, and whether each helped.
+/// The rungs above those of the planner that were tried, and whether each helped.
 fn climbed(outcome: &Outcome) -> Vec<(Rung, bool)> {
     let told = |repaired: &Repaired| (repaired.rung, repaired.outcome.is_ok());
     let tried = outcome.repairs.iter().map(told);
     tried.filter(|(rung, _)| *rung >= Rung::Context).collect()
 }
 
-/// Each rung fails but the last.
+/// Each rung except the last fails.
 fn helped(rungs: &[Rung]) -> Vec<(Rung, bool)> {
     let last = rungs.last();
     rungs
@@ -128,7 +128,7 @@ fn an_upload_ends_right_or_honestly() {
     }
 }
 
-/// A subscription that ran out: START is refused for ever.
+/// A subscription that has expired: START is always refused.
 fn dead(link: &mut Link) {
     for nth in 1..200 {
         link.module.arm(Fault {
@@ -266,7 +266,7 @@ fn a_module_is_reset_by_wish_and_brought_up_again() {
             let outcome = link.run(reset, vec![]);
             assert_eq!(outcome.result, Ok(Output::Done), "{family:?} {hangs_up}");
             assert_eq!(climbed(&outcome), [(Rung::Reset, true)]);
-            // It boots for ten seconds.
+            // The boot takes ten seconds.
             assert!(
                 outcome.took >= Duration::from_secs(10),
                 "{:?}",

@@ -1,4 +1,4 @@
-//! A short file that is all at hand: nothing is asked of the server before it is written.
+//! A short file that is all at hand: the server is asked nothing before it is written.
 
 use crate::both;
 use crate::link::{Link, Outcome, nasty, on, path, pieces};
@@ -47,7 +47,7 @@ fn a_short_file_costs_a_put_and_a_size_and_without_verification_a_put() {
     }
 }
 
-/// The size that was there before is not known: all bytes are read back in its place.
+/// The size that was there before is not known: all bytes are read back instead.
 #[test]
 fn where_the_outcome_of_a_short_file_is_lost_all_of_it_is_read_back() {
     let content = nasty(6000);
@@ -92,7 +92,7 @@ fn where_the_outcome_of_a_short_file_is_lost_all_of_it_is_read_back() {
     }
 }
 
-/// An older file that has the same first bytes, as a log has that grew, was there still.
+/// An older file with the same first bytes, like a log that has grown, was still there.
 #[test]
 fn an_older_file_with_the_same_first_bytes_is_not_deleted_for_a_short_one_that_fails() {
     let content = nasty(20_000);
@@ -123,7 +123,7 @@ fn an_older_file_with_the_same_first_bytes_is_not_deleted_for_a_short_one_that_f
     }
 }
 
-/// What the module has reported as written is the upload's own.
+/// A file that the module has reported as written is the upload's own.
 #[test]
 fn a_short_file_that_is_given_up_is_deleted() {
     for family in both() {

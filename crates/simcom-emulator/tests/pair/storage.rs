@@ -1,6 +1,7 @@
 //! Files on the module, and the data address mode.
 //!
-//! More than 400 lines: each test is a fault that was seen, or a rule, and they share the helpers of this file.
+//! More than 400 lines: each test is one fault that was seen, or a rule, and they share the helpers of this
+//! file.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use crate::{both, get};
 use simcom_emulator::{Effect, FailureForm, Family, Knobs, OkOrder};
 use simcom_talk::dialogue::failure::{Cause, Ending, Finding};
 use simcom_talk::dialogue::operation::{
-    Delivered, ModuleTransfer, Moved, Output, Piece, Standing, Stored, Task, WriteModuleFile,
+    Delivered, ModuleTransfer, MovedFile, Output, Piece, Standing, Stored, Task, WriteModuleFile,
 };
 use simcom_talk::dialogue::{Failure, Moment, Operation};
 use simcom_talk::ftps::storage::ModulePath;
@@ -27,7 +28,7 @@ pub(crate) fn file(family: Family, name: &str) -> ModulePath {
     ModulePath::of_remote(drive(family), name).unwrap()
 }
 
-/// A task of the module alone.
+/// A task that needs only the module.
 pub(crate) fn alone(task: Task) -> Operation {
     Operation {
         standing: Standing::Ready,
@@ -166,13 +167,13 @@ fn files_are_fetched_and_sent_by_the_module() {
         let mut link = Link::new(family, Knobs::default()).with_file("/d/f.bin", &content);
         let fetch = on(Task::Fetch(transfer(family, "/d/f.bin", 0)));
         let moved = |size: usize| {
-            Ok(Output::Moved(Moved {
+            Ok(Output::Moved(MovedFile {
                 size: size as u64,
                 confirmed: Some(size as u64),
                 resumes: 0,
             }))
         };
-        // Twice: the second replaces the first.
+        // Twice: the second file replaces the first.
         for _ in 0..2 {
             assert_eq!(link.run(fetch.clone(), vec![]).result, moved(100_000));
         }

@@ -1,17 +1,17 @@
-//! Many names of one directory, looked for in one listing, and asked for where that does not tell.
+//! Many names of one directory, which one listing tells or single questions do.
 
 use crate::both;
 use crate::link::{Link, nasty, on, path};
 use simcom_emulator::Knobs;
 use simcom_talk::dialogue::Output;
 use simcom_talk::dialogue::failure::Finding;
-use simcom_talk::dialogue::operation::{Seen, Survey, Task, Wanted};
+use simcom_talk::dialogue::operation::{Survey, SurveyedName, Task, WantedName};
 
 fn survey(names: &[(&str, Option<u64>)]) -> Task {
     Task::Survey(Survey {
         names: names
             .iter()
-            .map(|(name, size)| Wanted {
+            .map(|(name, size)| WantedName {
                 path: path(name),
                 size: *size,
             })
@@ -21,14 +21,14 @@ fn survey(names: &[(&str, Option<u64>)]) -> Task {
     })
 }
 
-fn seen(link: &mut Link, names: &[(&str, Option<u64>)]) -> Vec<Seen> {
+fn seen(link: &mut Link, names: &[(&str, Option<u64>)]) -> Vec<SurveyedName> {
     match link.run(on(survey(names)), Vec::new()).result {
         Ok(Output::Surveyed(surveyed)) => surveyed.names,
         other => panic!("{other:?}"),
     }
 }
 
-fn sizes(seen: &[Seen]) -> Vec<Option<u64>> {
+fn sizes(seen: &[SurveyedName]) -> Vec<Option<u64>> {
     seen.iter().map(|seen| seen.size.clone().ok()).collect()
 }
 
@@ -75,12 +75,12 @@ fn what_the_listing_hides_or_shows_otherwise_is_asked_for() {
         assert_eq!(sizes(&seen), wanted, "{family:?}");
         let absent = seen[3].size.clone().unwrap_err().finding;
         assert_eq!(absent, Some(Finding::NameAbsent), "{family:?}");
-        // The one that is as it should be is not asked for.
+        // The name whose size is as expected is not asked for.
         assert_eq!(said(&link, "CFTPSSIZE=\""), 3, "{family:?}");
     }
 }
 
-/// A hidden file of nine bytes is no error nine.
+/// A hidden file of nine bytes is not error nine.
 #[test]
 fn a_hidden_file_whose_size_is_an_error_code_is_not_absent() {
     for family in both() {

@@ -1,6 +1,7 @@
 //! What TLS must prove: the module is told before it logs in, or nobody logs in.
 //!
-//! More than 400 lines: each test is a fault that was seen, or a rule, and they share the helpers of this file.
+//! More than 400 lines: each test is one fault that was seen, or a rule, and they share the helpers of this
+//! file.
 
 use std::num::NonZeroU16;
 use std::sync::Arc;
@@ -9,17 +10,17 @@ use bytes::Bytes;
 
 use crate::link::{HOST, Link, path, server};
 use crate::{both, get};
-use simcom_emulator::request::{Identity, Security, TlsVersions};
+use simcom_emulator::request::{ClientCertificate, Security, TlsVersions};
 use simcom_emulator::uplink::memory::Server as Peer;
 use simcom_emulator::{Effect, Family, Fault, Knobs, OkOrder, Phase, Prompt, Trigger};
 use simcom_talk::dialogue::failure::{Cause, Stage};
 use simcom_talk::dialogue::operation::{Directory, Output, SessionTarget, Standing, Task};
 use simcom_talk::dialogue::{Failure, Operation};
 use simcom_talk::ftps::ErrCode;
-use simcom_talk::ftps::tls::{CaCertificate, ClientIdentity, TlsFloor, TlsPolicy, Verify};
+use simcom_talk::ftps::tls::{CaCertificate, ClientIdentity, ServerProof, TlsFloor, TlsPolicy};
 use simcom_talk::ftps::value::{Server, ServerType, TransferType};
 
-/// A server that asks for TLS from the first byte, beside the plain one.
+/// The port of a server with implicit TLS, in addition to the plain one.
 const PORT: u16 = 990;
 
 fn certificate() -> CaCertificate {
@@ -41,7 +42,7 @@ fn link(family: Family, knobs: Knobs, ca: &CaCertificate) -> Link {
 
 fn required(ca: &CaCertificate) -> TlsPolicy {
     TlsPolicy {
-        verify: Verify::Required(ca.clone()),
+        verify: ServerProof::Required(ca.clone()),
         floor: TlsFloor::Tls12,
         sni: true,
         identity: None,
@@ -70,7 +71,7 @@ fn read(link: &mut Link, tls: TlsPolicy) -> Result<Vec<u8>, Failure> {
     got.result.map(|_| got.content)
 }
 
-/// How often something was said to the module.
+/// How often this was sent to the module.
 fn said(link: &mut Link, what: &str) -> usize {
     let text = String::from_utf8_lossy(&link.written).into_owned();
     text.matches(what).count()
@@ -81,7 +82,7 @@ fn logins(link: &mut Link) -> usize {
     seen.iter().filter(|seen| seen.starts_with("LOGIN")).count()
 }
 
-/// Both connections, the control and the data connection, as the last login had them.
+/// Whether the last login verified the control connection and the data connection.
 fn is_verified(link: &Link) -> bool {
     let login = link.network.last_login().unwrap();
     [&login.control_tls, &login.data_tls]
@@ -100,7 +101,7 @@ fn both_connections_are_verified_and_the_certificate_is_loaded_once() {
         assert_eq!(said(&mut link, "AT+CCERTDOWN"), 1);
         let settings = said(&mut link, "SSLCFG");
 
-        // Nothing is said again as long as nothing else is needed.
+        // Nothing is sent again as long as nothing else is needed.
         assert_eq!(read(&mut link, required(&ca)), Ok(b"content".to_vec()));
         let neighbour = link.run(secured(PORT + 1, required(&ca)), vec![]);
         assert_eq!(neighbour.content, b"content");
@@ -133,8 +134,7 @@ fn own(policy: &TlsPolicy) -> (Bytes, Bytes) {
     (certificate.clone(), key.clone())
 }
 
-/// What both connections of the last login show of the module; `None` where they differ or show
-/// nothing.
+/// What both connections of the last login show of the module. `None` where they differ or show nothing.
 fn shown(link: &Link) -> Option<(Bytes, Bytes)> {
     let login = link.network.last_login().unwrap();
     let [control, data] = [&login.control_tls, &login.data_tls].map(|tls| {
@@ -155,12 +155,12 @@ fn the_module_shows_its_own_certificate_to_the_server_that_the_profile_names_it_
             assert_eq!(read(&mut link, policy.clone()), Ok(b"content".to_vec()));
             assert!(is_verified(&link), "{family:?}");
             assert_eq!(shown(&link), Some(own.clone()), "{family:?}");
-            // Another server is not told who this is.
+            // Another server does not get the module's certificate.
             read(&mut link, required(&ca)).unwrap();
             assert_eq!(shown(&link), None, "{family:?}");
-            // One that need not prove itself can still ask.
+            // A server that need not prove itself can still ask.
             let unseen = TlsPolicy {
-                verify: Verify::None,
+                verify: ServerProof::None,
                 ..policy.clone()
             };
             read(&mut link, unseen).unwrap();
@@ -191,12 +191,11 @@ fn a_key_that_was_spoilt_on_the_way_is_loaded_anew() {
                 let policy = mutual(&ca);
                 let own = own(&policy);
                 let peer = link.network.server_mut(HOST, PORT).unwrap();
-                peer.client = Some(Identity {
+                peer.client = Some(ClientCertificate {
                     chain: own.0.clone(),
                     key: own.1.clone(),
                 });
-                // What came over changed the server does not let in; what came short the module
-                // does not take.
+                // A server refuses a certificate that changed on the way. The module refuses one that was cut.
                 let first = read(&mut link, policy.clone());
                 let again = read(&mut link, policy.clone());
                 assert_eq!(again, Ok(b"content".to_vec()), "{what}, after {first:?}");
@@ -263,9 +262,9 @@ fn a_module_that_does_not_take_what_is_asked_is_not_used() {
                 .starts_with(&format!("AT{refused}"))
         );
         assert_eq!(logins(&mut link), 0, "{refused}");
-        // Who asks for nothing loses nothing.
+        // A login that requires nothing loses nothing.
         read(&mut link, TlsPolicy::unverified()).unwrap();
-        // Nor does a server without TLS.
+        // Neither does a server without TLS.
         link.run(crate::on(Task::WorkingDirectory), vec![])
             .result
             .unwrap();
@@ -337,7 +336,7 @@ fn every_fault_on_the_way_ends_in_a_verified_login_or_an_honest_error() {
                         if matches!(effect, Effect::Silence) {
                             link.module.power_cycle(link.now);
                         }
-                        // The next one works; or the one after it, where the fault waited for it.
+                        // The next operation works, or the one after it where the fault waited for the next.
                         let mut again = read(&mut link, required(&ca));
                         if again.is_err() {
                             link.module.power_cycle(link.now);

@@ -7,8 +7,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 /// An encoded command line with its CR, ready for the port.
 ///
-/// Every string in it was checked by the type it came from; [`CommandLineBuilder::quoted`] checks
-/// once more, so that no string can end the line and begin a command of its own.
+/// The types that the strings come from have checked each of them. [`CommandLineBuilder::quoted`]
+/// checks once more, so that no string can end the line and begin another command.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CommandLine {
     bytes: Bytes,
@@ -16,7 +16,7 @@ pub struct CommandLine {
     secret: Option<Range<usize>>,
 }
 
-/// So many bytes in a row that a text has in common with a secret are no accident.
+/// A text that has this many bytes in a row in common with a secret does not have them by accident.
 const TELLING: usize = 4;
 
 impl CommandLine {
@@ -51,7 +51,7 @@ impl CommandLine {
     }
 
     /// A line as a person typed it, without its CR. `None` where it holds anything but printable
-    /// ASCII, which could end the line. What a person sets may be a secret.
+    /// ASCII, which could end the line. The line counts as a secret: what a person sets may be one.
     #[must_use]
     pub fn typed(text: &str) -> Option<Self> {
         let printable = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
@@ -78,7 +78,7 @@ impl CommandLine {
         self.bytes.len().saturating_sub(1)
     }
 
-    /// Whether the line is empty: never.
+    /// Whether the line is empty. It never is.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -172,8 +172,8 @@ impl CommandLineBuilder {
     }
 
     /// Adds a string without quotation marks, as the file-system commands take names. Characters
-    /// that would end the argument or the line are left out: the types of the callers refuse them
-    /// before.
+    /// that would end the argument or the line are left out. The types of the callers have refused
+    /// them before.
     #[must_use]
     pub fn unquoted(mut self, text: &str) -> Self {
         let ends = |byte: u8| breaks_out(byte) || matches!(byte, b',' | b';');
@@ -183,8 +183,8 @@ impl CommandLineBuilder {
         self
     }
 
-    /// Adds a string in quotation marks. Characters that would end the string or the line are
-    /// left out: the types of the callers refuse them before.
+    /// Adds a string in quotation marks. Characters that would end the string or the line are left
+    /// out. The types of the callers have refused them before.
     #[must_use]
     pub fn quoted(self, text: &str) -> Self {
         self.prefixed("", text)

@@ -1,9 +1,9 @@
 //! Cuts the module's byte stream into frames.
 //!
-//! The framer has no mode: whoever pulls says what may come next, so that file content is
-//! never searched for result codes, and a `>` is a prompt only where an upload waits for one.
+//! The framer has no mode: the caller of [`Framer::pull`] says what may come next. So file content is
+//! never searched for result codes, and a `>` is a prompt only while an upload waits for one.
 //!
-//! More than 400 lines: nearly half are the tests that cut the same bytes in every way.
+//! More than 400 lines: nearly half are tests, which cut the same bytes in every way.
 
 use bytes::{Buf, Bytes, BytesMut};
 
@@ -28,12 +28,12 @@ pub enum Frame {
     Line(Bytes),
     /// The prompt for data.
     Prompt,
-    /// Content: at least one byte, at most as many as were expected. Whoever pulls counts.
+    /// Content: at least one byte, at most as many as were expected. The caller counts them.
     Block(Bytes),
-    /// A line longer than any that a module sends was thrown away, to its end.
+    /// A line was longer than any that a module sends. It was thrown away up to its end.
     Overlong,
-    /// What stands between the block before and the next line is not what stood there after
-    /// other blocks: bytes were lost or slipped in, and the block is not what was sent.
+    /// The line ends between the last block and the next line differ from those after other blocks.
+    /// Bytes were lost or slipped in, and the block is not what was sent.
     Torn,
 }
 
@@ -41,25 +41,25 @@ pub enum Frame {
 #[derive(Debug, Default)]
 pub struct Framer {
     buffer: BytesMut,
-    /// Bytes of the buffer known to hold no LF.
+    /// This many bytes at the front of the buffer hold no LF.
     scanned: usize,
-    /// Inside a line that was too long: drop everything up to its LF.
+    /// The framer is inside a line that was too long: it drops everything up to the LF.
     skipping: bool,
-    /// A prompt was pulled: one blank after it belongs to it (`> `, A76XX FTP(S) application
-    /// note V1.02 §3.1), and may still be on its way.
+    /// A prompt was pulled. One blank after it belongs to it (`> `, A76XX FTP(S) application note
+    /// V1.02 §3.1) and may still be on its way.
     after_prompt: bool,
-    /// The line ends since the end of a block, until the next line begins.
+    /// The line ends after a block, as far as they came, until the next line begins.
     gap: Option<Gap>,
     /// The line ends that stand after a block on this port.
     gaps: Gaps,
-    /// Lines were seen to begin with line ends.
+    /// The module was seen to begin its lines with line ends.
     spaced: bool,
 }
 
-/// What stands in the buffer where a sentence of a satellite receiver may begin.
+/// What the buffer holds where a sentence of a satellite receiver may begin.
 enum Sentence {
     Whole(Bytes),
-    /// It may become one.
+    /// The bytes may become a sentence.
     Begun,
     No,
 }
@@ -67,9 +67,9 @@ enum Sentence {
 /// Longest sentence with its line end, in bytes: 82 by NMEA 0183, and some receivers take more.
 const LONGEST_SENTENCE: usize = 160;
 
-/// Longest line accepted, in bytes. The longest that the manuals allow is an answer with one
-/// path of 256 characters as hexadecimal UTF-8, under 2.5 KiB; twice that leaves room for
-/// modules we have not met.
+/// Longest line accepted, in bytes. The longest that the manuals allow is an answer with one path of
+/// 256 characters as hexadecimal UTF-8, under 2.5 KiB. Twice that leaves room for modules that nobody
+/// has tested.
 const MAX_LINE: usize = 5 * 1024;
 
 impl Framer {
@@ -96,7 +96,7 @@ impl Framer {
         }
     }
 
-    /// Forgets what was received, but not the module's ways.
+    /// Forgets the received bytes, but not how the module ends its lines and blocks.
     pub fn clear(&mut self) {
         *self = Self {
             gaps: std::mem::take(&mut self.gaps),
@@ -105,13 +105,13 @@ impl Framer {
         };
     }
 
-    /// What stood after the blocks of one command says nothing about those of the next: each
-    /// command of a module may have its own way.
+    /// Forgets what stood after the blocks of the last command: each command of a module may end its
+    /// blocks in its own way.
     pub fn forget_gap(&mut self) {
         self.gaps = Gaps::default();
     }
 
-    /// Whether everything received was pulled, but for line ends.
+    /// Whether everything received was pulled. Line ends do not count.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         !self.skipping && self.buffer.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
@@ -164,8 +164,8 @@ impl Framer {
             self.consume(lf + 1);
             return Some(Frame::Overlong);
         }
-        // An echoed command ends at its CR, and the CR LF of the answer follows: a CR inside a
-        // line parts two of them.
+        // An echoed command ends at its CR, and the CR LF of the answer follows: a CR inside a line
+        // separates the two.
         let end = self
             .buffer
             .iter()
@@ -200,8 +200,8 @@ impl Framer {
         }
     }
 
-    /// Takes a sentence of a satellite receiver that stands right behind a block. What stands between
-    /// the block and it is the sentence's; the block's own comes behind it.
+    /// Takes a sentence of a satellite receiver that stands right behind a block. The line ends
+    /// before the sentence belong to it; those of the block come after it.
     fn sentence(&mut self) -> Sentence {
         let head = self.buffer.get(..LONGEST_SENTENCE).unwrap_or(&self.buffer);
         let Some(lf) = head.iter().position(|byte| *byte == b'\n') else {
@@ -274,8 +274,8 @@ mod tests {
 
     use super::*;
 
-    /// Pulls as a host would: a line `DATA,n` is followed by a block, a line that ends in `?`
-    /// by a prompt.
+    /// Pulls as a host does: a line `DATA,n` is followed by a block, a line that ends in `?` by a
+    /// prompt.
     fn frames<'a>(cuts: impl IntoIterator<Item = &'a [u8]>) -> Vec<Frame> {
         let mut framer = Framer::new();
         let mut frames = Vec::new();

@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hasher};
 #[derive(Debug, Clone)]
 pub(super) struct Gap {
     len: usize,
-    /// Only CR LF pairs.
+    /// The gap has only CR LF pairs.
     paired: bool,
     content: DefaultHasher,
     /// The last bytes of the content, the newest last.
@@ -20,7 +20,7 @@ struct Ends {
     paired: bool,
 }
 
-/// What an answer begins with.
+/// The line ends at the beginning of an answer.
 const ANSWER: Ends = Ends {
     len: 2,
     paired: true,
@@ -30,7 +30,7 @@ const ANSWER: Ends = Ends {
 const LONGEST: usize = 4;
 
 impl Gap {
-    /// Right behind a block of which nothing has come.
+    /// The gap behind a block before any of its bytes came.
     pub(super) fn new() -> Self {
         Self {
             len: 0,
@@ -62,7 +62,7 @@ impl Gap {
         self.len += 1;
     }
 
-    /// What stood there belonged to another line.
+    /// Begins again: the bytes so far belonged to another line.
     pub(super) const fn begin_again(&mut self) {
         self.len = 0;
         self.paired = true;
@@ -88,46 +88,46 @@ impl Gap {
 }
 
 impl Ends {
-    /// Whether any module has such ones: none, one or two times CR LF are known.
+    /// Whether any module is known to end blocks so: with no CR LF, one or two.
     const fn is_known(self) -> bool {
         self.paired && matches!(self.len, 0 | 2 | LONGEST)
     }
 }
 
-/// The gaps that a module has behind its blocks. Each module keeps to its own, so that another one
-/// means that bytes were lost or slipped in, with two exceptions. A lost byte shortens the gap only by moving
-/// gap bytes into the content, so that a shorter gap behind content that has not taken any is harmless. And
-/// nothing slips in twice at one place, so that a longer gap behind the same block is the module's way. The
-/// second does not hold for losses: a line that takes bytes for flow control (XON and XOFF, ITU-T T.50) loses
-/// the same bytes each time.
+/// The gaps that a module has behind its blocks. Each module always uses the same gap, so that another gap
+/// means that bytes were lost or slipped in. There are two exceptions. First, a lost byte shortens the gap
+/// only by moving gap bytes into the content. So a shorter gap is harmless behind content that has not taken
+/// any of its bytes. Second, nothing slips in twice at one place. So a longer gap that comes again behind the
+/// same block is the module's way. The second rule does not hold for losses: a line that takes bytes for flow
+/// control (XON and XOFF, ITU-T T.50) loses the same bytes each time.
 ///
-/// TODO-correctness: charger firmware for the SIM7600 demands the same bytes behind every block.
-/// Emulators of other people have one between blocks and another, or none, behind the last; a
-/// log of a module with several blocks would tell.
+/// TODO-correctness: charger firmware for the SIM7600 demands the same bytes behind every block. Other
+/// emulators have one gap between blocks, and another or none behind the last. A log of a module with several
+/// blocks would tell.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Gaps {
-    /// The first that was seen.
+    /// The first gap that was seen.
     usual: Option<Ends>,
-    /// Another that is the module's way as well.
+    /// A second gap that this module uses as well.
     other: Option<Ends>,
-    /// The last block with more behind it than usual: what stood there, and the block's sum.
+    /// The last block with a longer gap than usual: the gap, and the block's checksum.
     odd: Option<(Ends, u64)>,
-    /// One that was neither usual nor the other, and left its block beyond doubt.
+    /// A gap that was neither `usual` nor `other`, and left no doubt about its block.
     harmless: Option<Ends>,
 }
 
-/// Bytes at the beginning of a line by which it is known.
+/// This many bytes at the beginning of a line are enough to recognise it.
 pub(super) const HEAD: usize = 4;
 
-/// Whether a line begins as the answer of an extended command: a plus and a name (V.250 §5.4.1).
+/// Whether a line begins like the answer of an extended command: a plus and a name (V.250 §5.4.1).
 fn is_extended(line: &[u8]) -> bool {
     let mut head = line.iter().take(HEAD);
     head.next() == Some(&b'+') && head.len() == HEAD - 1 && head.all(u8::is_ascii_uppercase)
 }
 
 impl Gaps {
-    /// Whether a block with this gap and this line behind it is what the module sent; of the line,
-    /// [`HEAD`] bytes or all. `spaced`: the module's lines begin with line ends.
+    /// Whether the module sent this block with this gap and this line behind it. [`HEAD`] bytes of the line
+    /// are enough. `spaced`: the module's lines begin with line ends.
     pub(super) fn is_usual(&mut self, gap: &Gap, line: &[u8], spaced: bool) -> bool {
         let ends = gap.ends();
         if self.usual == Some(ends) || self.other == Some(ends) {
@@ -140,10 +140,11 @@ impl Gaps {
             return self.is_first(gap, line, spaced);
         };
         if ends.len < usual.len {
-            // Nor do bytes that slipped in: what they pushed out of the block stands before the line.
+            // No bytes slipped in either: the bytes that they would push out of the block would stand before
+            // the line.
             let whole = !gap.may_have_taken(usual) && is_extended(line);
             if whole {
-                // The line ends themselves may have been lost, once.
+                // The line ends themselves may have been lost, but only once.
                 let again = self.harmless.replace(ends) == Some(ends);
                 self.other = self.other.or(again.then_some(ends));
             }
@@ -157,9 +158,9 @@ impl Gaps {
         again
     }
 
-    /// Whether the first block, after which nothing is usual yet, is what the module sent. Answers begin
-    /// with CR LF (V.250 §5.7.1), but for those of some emulators of other people: where they do, a
-    /// block that ends in CR LF and has none behind it has lost two bytes.
+    /// Whether the module sent the first block as it is, before any gap is usual. Answers begin with CR LF
+    /// (V.250 §5.7.1), except those of some other emulators. Where answers begin so, a block that ends in CR
+    /// LF and has no gap has lost two bytes.
     fn is_first(&mut self, gap: &Gap, line: &[u8], spaced: bool) -> bool {
         let ends = gap.ends();
         if ends.len < ANSWER.len {
@@ -177,7 +178,7 @@ impl Gaps {
 mod tests {
     use super::*;
 
-    /// Which of these blocks, and the gaps behind them, were taken for what the module sent.
+    /// Which of these blocks, with these gaps behind them, were taken for what the module sent.
     fn usual<const N: usize>(seen: [(&str, &str); N]) -> [bool; N] {
         usual_of(true, seen)
     }
@@ -242,7 +243,7 @@ mod tests {
             usual([("x", ""), ("ab", n), ("x", ""), ("ab", n), ("b", n)]),
             [true, false, true, true, true]
         );
-        // What slipped in at different places ends alike.
+        // Bytes that slip in at different places end alike.
         assert_eq!(
             usual([("x", ""), ("ac", n), ("x", ""), ("bc", n), ("x", "")]),
             [true, false, true, false, true]
@@ -269,7 +270,7 @@ mod tests {
         let mut gaps = Gaps::default();
         let mut behind = |ends: &str, line: &str| {
             let mut gap = Gap::new();
-            // Never the same block again.
+            // The same block never comes again.
             gap.content(line.as_bytes());
             ends.bytes().for_each(|byte| gap.push(byte));
             gaps.is_usual(&gap, line.as_bytes(), true)
@@ -287,9 +288,9 @@ mod tests {
             usual([("a\r\n", ""), ("abc", n), ("b\r\n", ""), ("c\r\n", "")]),
             [false, true, false, false]
         );
-        // A line that takes out the same bytes each time.
+        // A line that takes away the same bytes each time.
         assert_eq!(usual([("a\r\n", ""), ("a\r\n", "")]), [false, false]);
-        // Lines that begin with none leave none to be taken.
+        // Lines that begin without line ends leave none that could be taken.
         assert_eq!(
             usual_of(false, [("a\r\n", ""), ("b\r\n", ""), ("abc", "")]),
             [true; 3]

@@ -24,8 +24,8 @@ impl Line {
     }
 }
 
-/// Whether a line is a sentence of a receiver for satellite positions, which many boards let out of
-/// the AT port: `$` or `#`, a body, `*` and the right checksum (NMEA 0183: the exclusive or of all
+/// Whether a line is a sentence of a satellite receiver. Many boards let such sentences out of the AT
+/// port. A sentence is `$` or `#`, a body, `*` and the right checksum (NMEA 0183: the exclusive or of all
 /// bytes in between, in hexadecimal).
 #[must_use]
 pub fn is_sentence(line: &[u8]) -> bool {
@@ -42,19 +42,19 @@ pub fn is_sentence(line: &[u8]) -> bool {
 
 /// A result code that ends a command.
 ///
-/// `CONNECT`, `NO CARRIER` and their kin end dialling commands, which are never sent here; a
-/// `NO CARRIER` that arrives belongs to a voice call and is text.
+/// `CONNECT`, `NO CARRIER` and the like end dialling commands, which this host never sends. A `NO
+/// CARRIER` that arrives belongs to a voice call and is text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FinalCode {
     /// `OK`
     Ok,
-    /// `ERROR`, `+CME ERROR: …` or `+CMS ERROR: …`; the code where one was given.
+    /// `ERROR`, `+CME ERROR: …` or `+CMS ERROR: …`, with the code where one was given.
     Error(Option<ErrorCode>),
 }
 
 impl FinalCode {
     fn parse(text: &str) -> Option<Self> {
-        // Blanks behind it do not make it another line.
+        // Blanks at its end do not make it another line.
         match text.trim_end_matches(' ') {
             "OK" => return Some(Self::Ok),
             "ERROR" => return Some(Self::Error(None)),
@@ -93,8 +93,9 @@ impl ErrorCode {
         }
     }
 
-    /// Whether the code says that the SIM does not serve (3GPP 27.007 §9.2.1: 13). That is said without a
-    /// card, with one that is broken, and while the radio is switched off: no more is known of the card.
+    /// Whether the code says that the SIM does not serve (3GPP 27.007 §9.2.1: 13). The module says so
+    /// without a card, with a broken card, and while the radio is switched off. It tells no more about
+    /// the card.
     #[must_use]
     pub fn is_sim_failure(&self) -> bool {
         match self {

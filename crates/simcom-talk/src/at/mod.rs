@@ -1,6 +1,6 @@
 //! Floor 0, the grammar: lines, prompts, counted blocks and command lines (ITU-T V.250).
 //!
-//! Knows no command's meaning, no clock and no I/O.
+//! It knows no command's meaning, no clock and no I/O.
 
 pub mod args;
 pub mod framer;

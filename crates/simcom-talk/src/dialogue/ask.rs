@@ -1,4 +1,4 @@
-//! Lines that a person wrote, as a task.
+//! The task that sends lines which a person wrote.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::procedure::{Next, Procedure, Saying};
 use crate::ftps::question::Question;
 use crate::ftps::{CommandName, Timing};
 
-/// Says lines and collects their answers. A refusal is an answer.
+/// Sends the lines and collects their answers. A refusal is an answer.
 #[derive(Debug)]
 pub(crate) struct Ask {
     ahead: std::vec::IntoIter<Question>,
@@ -19,16 +19,16 @@ pub(crate) struct Ask {
     ended: Option<Failure>,
 }
 
-/// Most answers come from the module itself; `AT+COPS=?` searches the network, for most of a minute.
-// TODO-correctness: how long that takes at most, no document at hand says; a list that comes later
-// is heard as unsolicited.
+/// Most answers come from the module itself. `AT+COPS=?` searches the network, for most of a minute.
+// TODO-correctness: no document at hand says how long that takes at most. A list that comes later is
+// taken for an unsolicited line.
 const TIMING: Timing = Timing {
     accept: Duration::from_secs(60),
     ..Timing::DEFAULT
 };
 
 impl Ask {
-    /// These, one after the other.
+    /// Asks these questions, one after the other.
     pub(crate) fn new(questions: Vec<Question>) -> Self {
         Self {
             ahead: questions.into_iter(),

@@ -1,4 +1,4 @@
-//! Bringing the module from any state to one that serves.
+//! Brings the module from any state to one in which it serves.
 
 mod answers;
 mod card;

@@ -1,4 +1,4 @@
-//! A download in the module's cache, and how it is read out.
+//! A download in the module's cache, and how it is read.
 
 use std::time::Duration;
 
@@ -6,20 +6,21 @@ use super::exchange::{Outcome, Response};
 use super::failure::{Awaited, Cause};
 use crate::ftps::{Body, Command, CommandName, ErrCode, Report};
 
-/// Reads what has come, a command for each piece, and asks how much there is when that is done.
+/// Reads what has come, with one command for each piece. When all of it is read, asks how much
+/// there is.
 ///
-/// `+CFTPSGET: 0` says that the network has done its part, whatever is still to be read
-/// (SIMCom manual L1214 b); it may come at any time. The end is that report and an empty cache.
+/// `+CFTPSGET: 0` says that the network has done its part, however much is still to be read (SIMCom
+/// manual L1214 b). It may come at any time. The download ends with that report and an empty cache.
 #[derive(Debug)]
 pub(crate) struct Cache {
     step: Step,
-    /// Bytes that are known to wait.
+    /// Bytes that wait in the cache, as far as is known.
     waiting: u64,
     /// How the network's part ended.
     network: Option<Result<(), ErrCode>>,
-    /// How often in a row there was nothing.
+    /// How often in a row the cache was empty.
     dry: u32,
-    /// The last read gave something.
+    /// The last read gave bytes.
     gained: bool,
 }
 
@@ -28,7 +29,7 @@ pub(crate) struct Cache {
 pub(crate) enum Turn {
     /// Say this.
     Say(Command),
-    /// Nothing has come: give it time.
+    /// The cache is empty: wait.
     Pause(Duration),
     /// It is over.
     Over(Result<(), Cause>),
@@ -44,16 +45,16 @@ enum Step {
     Over(Result<(), Cause>),
 }
 
-/// Between two questions while nothing has come. Together with [`DRY`] it is as long as the
-/// module may be silent in a download that it pushes.
+/// Pause between two questions while the cache is empty. Together with [`DRY`] this is as long as
+/// the module may be silent in a download that it pushes.
 const PAUSE: Duration = Duration::from_secs(1);
 const DRY: u32 = 60;
 
-/// The same where every byte of the file is there and only the report is missing.
+/// The same as [`DRY`], where every byte of the file is there and only the report is missing.
 const DRY_WHEN_WHOLE: u32 = 5;
 
 impl Cache {
-    /// A download that was accepted, as this response of `AT+CFTPSGET` tells.
+    /// A download that the module accepted with this response to `AT+CFTPSGET`.
     pub(crate) fn new(response: &Response) -> Self {
         let ended = matches!(response.outcome, Outcome::Done(Some(_)));
         Self {
@@ -65,10 +66,11 @@ impl Cache {
         }
     }
 
-    /// What to do now; `whole` says that every byte of the file is there.
+    /// What to do next. `whole` says that every byte of the file is there.
     pub(crate) fn next(&mut self, whole: bool) -> Turn {
-        // A download that failed (for a full cache, say: code 6) has left what came before in the
-        // cache. It is read out, so that each try brings the transfer on; then it is over.
+        // A download that failed (for a full cache, for example: code 6) has left in the cache what
+        // came before. Those bytes are read first, so that each try moves the transfer on. Then the
+        // download is over.
         if let (Step::Pause | Step::Over(_), Some(Err(code))) = (&self.step, self.network) {
             return Turn::Over(Err(Cause::Reported(code)));
         }
@@ -97,7 +99,7 @@ impl Cache {
         }
     }
 
-    /// How the last command ended.
+    /// Takes the end of the last command.
     pub(crate) fn heard(&mut self, response: &Response) {
         let body = match &response.outcome {
             Outcome::Done(body) => body,
@@ -121,7 +123,7 @@ impl Cache {
                     self.network = Some(Ok(()));
                 }
                 match self.waiting {
-                    // What was said to wait is not there.
+                    // The bytes that were announced are not there.
                     _ if !self.gained => Step::Pause,
                     0 => Step::Ask,
                     _ => Step::Read,
@@ -131,14 +133,14 @@ impl Cache {
         };
     }
 
-    /// Bytes came out of the cache.
+    /// Takes the number of bytes that came out of the cache.
     pub(crate) fn content(&mut self, len: u64) {
         self.waiting = self.waiting.saturating_sub(len);
         self.dry = 0;
         self.gained = true;
     }
 
-    /// A report that answers no command. Gives back the code of a failure.
+    /// Takes a report that answers no command. Returns the code of a failure.
     pub(crate) fn unsolicited_report(&mut self, report: &Report) -> Option<ErrCode> {
         let (CommandName::Get, Body::Number(number)) = (report.name, &report.body) else {
             return None;
@@ -149,7 +151,7 @@ impl Cache {
         failed.then_some(code)
     }
 
-    /// Whether nothing comes any more, though the network has not done its part.
+    /// Whether nothing comes any more although the network has not done its part.
     pub(crate) fn is_stuck(&self) -> bool {
         let over =
             |cause: &Cause| matches!(cause, Cause::Timeout(Awaited::Data) | Cause::OutOfOrder(_));
@@ -157,7 +159,7 @@ impl Cache {
             && (self.dry > DRY || matches!(&self.step, Step::Over(Err(cause)) if over(cause)))
     }
 
-    /// Whether the network has done its part, so that nothing goes on in the module.
+    /// Whether the network has done its part, so that nothing is going on in the module.
     pub(crate) fn is_at_rest(&self) -> bool {
         self.network.is_some()
     }

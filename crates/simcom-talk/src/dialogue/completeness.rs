@@ -1,11 +1,11 @@
-//! Whether content is complete: the one place of the talk that compares how much came with how much there is. Above
-//! it, the broker and the transfers compare the number that is judged here with what they handed on.
+//! Whether content is complete. This is the one place of the talk that compares how much came with how much there is.
+//! Above it, the broker and the transfers compare the number that is judged here with what they handed on.
 //!
-//! Content that is pushed, content that is read out of the module's cache and files of the module are all judged
-//! here, whatever the module reported: a report proves nothing about the bytes. Before they are counted here, two
-//! others have looked at them. The framer compares the line ends behind each counted block with those behind others
-//! ([`Frame::Torn`](crate::at::Frame::Torn)), and the exchange holds each block until the line behind it shows that
-//! the count was right.
+//! Pushed content, content that is read from the module's cache, and files of the module are all judged here, whatever
+//! the module reported: a report proves nothing about the bytes. Two other places look at the bytes before they are
+//! counted here. The framer compares the line ends behind each counted block with those behind other blocks
+//! ([`Frame::Torn`](crate::at::Frame::Torn)). The exchange holds each block until the line behind it shows that the
+//! count was right.
 
 use super::failure::Cause;
 
@@ -16,18 +16,19 @@ pub(crate) enum Completeness {
     Whole,
     /// The source named no size, or one that cannot be compared.
     Unknown,
-    /// It ends elsewhere. Which bytes are missing or too many is not known: they may be whole blocks out of the middle.
+    /// It ends elsewhere. Which bytes are missing or too many is not known: whole blocks out of the middle may be
+    /// missing.
     Differs {
-        /// Bytes there should be.
+        /// Bytes that there should be.
         expected: u64,
-        /// Bytes there are.
+        /// Bytes that there are.
         found: u64,
     },
 }
 
 impl Completeness {
-    /// Judges content that ends behind so many bytes of its file, of which the source named `size`; `None` where it
-    /// named none, or line ends are rewritten on the way.
+    /// Judges content that ends after `end` bytes of its file, whose source named `size`. `None` where the source named
+    /// none, or where line ends are rewritten on the way.
     pub(crate) fn judge(end: u64, size: Option<u64>) -> Self {
         match size {
             None => Self::Unknown,
@@ -39,7 +40,7 @@ impl Completeness {
         }
     }
 
-    /// Whether every byte is there, and no more.
+    /// Whether every byte is there, and nothing more.
     pub(crate) fn is_whole(self) -> bool {
         self == Self::Whole
     }
@@ -49,7 +50,7 @@ impl Completeness {
         matches!(self, Self::Differs { expected, found } if found > expected)
     }
 
-    /// Why content of which nothing more comes is not what the source named; `None` where nothing speaks against it.
+    /// Why content that has ended is not what the source named. `None` where nothing speaks against it.
     pub(crate) fn objection(self) -> Option<Cause> {
         match self {
             Self::Whole | Self::Unknown => None,

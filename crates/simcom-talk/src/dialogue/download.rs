@@ -1,4 +1,5 @@
-//! Reading a file: pushed by the module in counted blocks, or pulled out of its cache.
+//! Reads a file: the module pushes it in counted blocks, or the host pulls it out of the module's
+//! cache.
 
 mod procedure;
 mod resume;

@@ -1,37 +1,37 @@
-//! Telling the echo of content from answers.
+//! Tells the echo of content from answers.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Takes the echo of content out of what the module sends.
+/// Removes the echo of content from what the module sends.
 ///
-/// Needed only where a module goes on echoing after `ATE0`: content that looks like a result code
-/// would come back and be read as one. Whether a module echoes what follows a prompt is not
-/// documented, so nothing is taken away before enough of it was seen.
+/// This is needed only where a module goes on echoing after `ATE0`: content that looks like a result
+/// code would come back and be read as one. No document says whether a module echoes what follows a
+/// prompt. So nothing is removed before enough of an echo was seen.
 #[derive(Debug, Default)]
 pub(crate) struct Echo {
-    /// Written and not yet seen again.
+    /// Bytes that were written and were not seen again.
     expected: VecDeque<u8>,
-    /// Seen, and equal to the beginning of what is expected, but too little to be sure.
+    /// Bytes that were seen and equal the beginning of `expected`, but are too few to be sure.
     held: VecDeque<u8>,
     certain: bool,
     absent: bool,
 }
 
-/// So many equal bytes in a row are no accident: more than any answer has in common with content
-/// that was not made to look like it.
+/// This many equal bytes in a row are no accident: no answer has as many in common with content that was
+/// not made to look like it.
 const CERTAIN: usize = 64;
 
-/// How long the beginning of an echo is waited for, once all content was written: it comes back at
-/// once or not at all, and what is held may be the end of the answer, where content begins as lines end.
+/// How long the rest of an echo is waited for once all content was written. An echo comes back at once
+/// or not at all. The held bytes may be the end of the answer, where content begins as lines end.
 pub(crate) const HELD: Duration = Duration::from_secs(1);
 
-/// A module that has not echoed after so many bytes does not echo content: more than all buffers
-/// of a serial line hold.
+/// A module that has not echoed after this many bytes does not echo content: all buffers of a serial
+/// line hold fewer.
 const ABSENT: usize = 256 * 1024;
 
 impl Echo {
-    /// These bytes were written.
+    /// Takes note of bytes that were written.
     pub(crate) fn expect(&mut self, bytes: &[u8]) {
         if self.absent {
             return;
@@ -44,12 +44,12 @@ impl Echo {
         self.expected.extend(bytes);
     }
 
-    /// What of these bytes is no echo, as far as that is clear by now.
+    /// Returns those of the bytes that are no echo, as far as that is known.
     pub(crate) fn filter(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut rest = Vec::with_capacity(bytes.len());
         for byte in bytes {
             if self.certain {
-                // A foreign line may stand in the middle of the echo.
+                // A line of others may stand in the middle of the echo.
                 if self.expected.front() == Some(byte) {
                     self.expected.pop_front();
                 } else {
@@ -63,17 +63,17 @@ impl Echo {
         rest
     }
 
-    /// Whether bytes are held of which it is not clear yet what they are.
+    /// Whether bytes are held that may be an echo or not.
     pub(crate) fn holds(&self) -> bool {
         !self.held.is_empty()
     }
 
-    /// Nothing more will come: gives back what was held for an echo.
+    /// Nothing more will come: returns what was held for an echo.
     pub(crate) fn release(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.held).into()
     }
 
-    /// Lets go of held bytes until those left begin like what is expected.
+    /// Releases held bytes until the rest begins like what is expected.
     fn slide(&mut self, rest: &mut Vec<u8>) {
         while !self
             .held

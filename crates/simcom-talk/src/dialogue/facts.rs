@@ -1,9 +1,9 @@
-//! What the module says of itself when it is brought up.
+//! What the module says about itself at bring-up.
 
-use crate::ftps::Profile;
+use crate::ftps::ModuleProfile;
 use crate::ftps::profile::Probe;
 
-/// Who made the module, and how it stands with SIM and network.
+/// Who made the module, and the state of its SIM and network.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
     /// Who made it.
@@ -17,39 +17,39 @@ pub struct Facts {
 /// What the module can do, and how that is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capabilities {
-    /// What holds: the family's, refined by the probe, with the quirks over it.
-    pub profile: Profile,
+    /// The profile that holds: the family's, refined by the test commands, with the quirks over it.
+    pub profile: ModuleProfile,
     /// Names of the quirks.
     pub quirks: Vec<String>,
-    /// What each test command was answered; `None`: with a refusal, or not at all.
+    /// The answer to each test command. `None`: the module refused it, or did not answer.
     pub answers: Vec<(Probe, Option<String>)>,
 }
 
 impl Default for Capabilities {
-    /// Of a module of which nothing is known.
+    /// The abilities of a module of which nothing is known.
     fn default() -> Self {
         Self::of_model("")
     }
 }
 
 impl Capabilities {
-    /// Of a model that was not probed.
+    /// The abilities of a model whose test commands were not sent.
     pub(crate) fn of_model(model: &str) -> Self {
         Self {
-            profile: Profile::of_model(model),
+            profile: ModuleProfile::of_model(model),
             quirks: Vec::new(),
             answers: Vec::new(),
         }
     }
 
-    /// Takes note of an answer of the probe.
+    /// Takes the answer to a test command.
     pub(crate) fn heed(&mut self, probe: Probe, answer: Option<&str>) {
         self.profile.heed(probe, answer);
         self.answers.push((probe, answer.map(str::to_owned)));
     }
 }
 
-/// Who made the module; empty until it was asked.
+/// Who made the module. All texts are empty until the module was asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identity {
     /// `AT+CGMI`.
@@ -65,10 +65,10 @@ pub struct Identity {
 pub struct Registration {
     /// `AT+CPIN?`.
     pub sim: Sim,
-    /// At home or roaming, in any of the networks asked for (`AT+CEREG?`, `AT+CGREG?`,
-    /// `AT+CREG?`); `None` where the module tells nothing.
+    /// Whether the module is registered, at home or roaming, in any of the networks asked for
+    /// (`AT+CEREG?`, `AT+CGREG?`, `AT+CREG?`). `None` where the module tells nothing.
     pub registered: Option<bool>,
-    /// In a foreign network.
+    /// The module is registered in a foreign network.
     pub roaming: bool,
     /// Received signal strength in dBm (`AT+CSQ`); `None` where unknown.
     pub rssi_dbm: Option<i32>,
@@ -79,14 +79,14 @@ pub struct Registration {
 /// State of the SIM.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Sim {
-    /// Not asked yet, or no answer.
+    /// It was not asked yet, or there was no answer.
     #[default]
     Unknown,
-    /// Usable.
+    /// It is usable.
     Ready,
-    /// Asks for a PIN or PUK.
+    /// It asks for a PIN or PUK.
     Locked,
-    /// Not there.
+    /// It is missing.
     Missing,
 }
 

@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use strum::{Display, IntoStaticStr};
+
 use super::rung::Rung;
 use crate::at::line::ErrorCode;
 use crate::ftps::command_name::CommandName;
 use crate::ftps::errcode::ErrCode;
 use crate::ftps::value::ValueError;
 
-/// An operation that did not succeed: the cause, and where it struck.
+/// An operation that did not succeed: what happened, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}{cause}", Prefix(self.command))]
 pub struct Failure {
@@ -19,22 +21,22 @@ pub struct Failure {
     pub command: Option<CommandName>,
     /// How far the operation had come.
     pub stage: Stage,
-    /// Which attempt failed; the first is 1.
+    /// Which attempt failed. The first is 1.
     pub attempt: u32,
-    /// Bytes of content known to have arrived: delivered by a download, named by the server
+    /// Bytes of content that have surely arrived: a download delivered them, or the server named them
     /// for an upload.
     pub committed: Option<u64>,
-    /// What was found when the failure was looked into.
+    /// What an inquiry into the failure found.
     pub finding: Option<Finding>,
-    /// A file of the server may be another one than before: a command that writes or deletes one was
-    /// said, and the server did not refuse it before it took content.
+    /// The file on the server may have changed: a command that writes or deletes a file was said, and
+    /// the server did not refuse it before it took content.
     pub touched: bool,
-    /// The rungs of the repair ladder that were tried in the operation, in their order.
+    /// The rungs of the repair ladder that the operation tried, in order.
     pub repairs: Vec<Rung>,
 }
 
 impl Failure {
-    /// A failure of the first attempt, with nothing found out about it.
+    /// A failure of the first attempt, without a finding.
     #[must_use]
     pub const fn new(cause: Cause, command: Option<CommandName>, stage: Stage) -> Self {
         Self {
@@ -89,13 +91,13 @@ pub enum Cause {
     /// The module is not registered with a network.
     #[error("not registered with a network")]
     NotRegistered,
-    /// The caller cancelled, or is gone.
+    /// The caller cancelled, or has gone.
     #[error("cancelled")]
     Cancelled(Ending),
     /// The source of an upload closed before its end.
     #[error("the source ended before it was complete")]
     SourceGone,
-    /// The source of an upload does not hold any more what would have to be sent again.
+    /// The source of an upload does not hold bytes any more that would have to be sent again.
     #[error("the source does not hold the beginning any more")]
     SourceForgotten,
     /// The source of an upload sent nothing for too long.
@@ -104,13 +106,13 @@ pub enum Cause {
     /// The receiver of a download took nothing for too long.
     #[error("the receiver took nothing for too long")]
     ReceiverStalled,
-    /// The name exists and was not to be touched.
+    /// The name exists, and the caller asked not to touch an existing file.
     #[error("the name exists")]
     Exists,
     /// The module does not hold the file, or has no such directory or drive.
     #[error("the module has no such file or directory")]
     NotOnModule,
-    /// The drive of the module has not so much room.
+    /// The drive of the module has too little room.
     #[error("the file of {size} bytes does not fit: {free} bytes are free on the drive")]
     DriveFull {
         /// Bytes of the file.
@@ -121,27 +123,27 @@ pub enum Cause {
     /// The sizes before and after do not agree.
     #[error("the size is {found} bytes, not {expected}")]
     SizeMismatch {
-        /// Bytes there should be.
+        /// Bytes that there should be.
         expected: u64,
-        /// Bytes there are.
+        /// Bytes that there are.
         found: u64,
     },
-    /// What the server holds is not what the transfer began with.
+    /// The file on the server is not the one that the transfer began with.
     #[error("the file on the server is another one now")]
     SourceChanged,
-    /// More is to be moved than the operation may.
+    /// More bytes would be moved than the operation may move.
     #[error("{size} bytes are to be moved, and {limit} are allowed")]
     OverLimit {
         /// Bytes to be moved.
         size: u64,
-        /// Bytes that may be.
+        /// Bytes that may be moved.
         limit: u64,
     },
-    /// The answer may be a size or an error code, and the listing does not tell.
+    /// The answer may be a size or an error code, and the listing does not tell which.
     #[error("the module answered {0}, which may be a size or an error code")]
     Undecided(u64),
-    /// The server prints listings in a form that is not known, so that a name cannot be looked for. One
-    /// line, without what a terminal would obey.
+    /// The server prints listings in an unknown form, so that a name cannot be looked for. This is one
+    /// line, without characters that a terminal obeys.
     #[error("the server's listing could not be read, for example this line: {0}")]
     ListingUnread(String),
     /// The module does not take this value.
@@ -149,7 +151,7 @@ pub enum Cause {
     Unsuitable(#[source] ValueError),
 }
 
-/// What a failure turned out to mean when it was looked into.
+/// What an inquiry into a failure found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finding {
     /// The parent directory does not list the name.
@@ -158,13 +160,14 @@ pub enum Finding {
     NamePresent,
     /// The parent directory does not exist: the directory above does not list it.
     DirectoryAbsent,
-    /// A file is still on the server: deleting what was begun failed, or it could not be shown to be
-    /// that.
+    /// A file is still on the server: deleting the partial file failed, or nothing could prove that the
+    /// file is this upload's.
     LeftBehind,
 }
 
 /// How far an operation had come when it failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, IntoStaticStr, Clone, Copy, PartialEq, Eq, Hash)]
+#[strum(serialize_all = "lowercase")]
 pub enum Stage {
     /// The module or its port.
     Device,
@@ -184,33 +187,24 @@ pub enum Stage {
     Directory,
     /// The data connection.
     Data,
-    /// Making sure of the result.
+    /// Checking the result.
     Commit,
 }
 
 impl Stage {
     /// The name in error details.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Device => "device",
-            Self::Sim => "sim",
-            Self::Network => "network",
-            Self::Dns => "dns",
-            Self::Tcp => "tcp",
-            Self::Tls => "tls",
-            Self::Login => "login",
-            Self::Directory => "directory",
-            Self::Data => "data",
-            Self::Commit => "commit",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 }
 
 /// What did not come in time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Display, Clone, Copy, PartialEq, Eq)]
+#[strum(serialize_all = "lowercase")]
 pub enum Awaited {
     /// `OK`, after the result or without it.
+    #[strum(to_string = "final result code")]
     FinalCode,
     /// The result, after `OK`.
     Result,
@@ -219,28 +213,17 @@ pub enum Awaited {
     /// The next bytes of a transfer.
     Data,
     /// The rest of a counted block.
+    #[strum(to_string = "rest of a data block")]
     Block,
     /// Room for more bytes on the port.
+    #[strum(to_string = "room on the port")]
     PortWrite,
-}
-
-impl fmt::Display for Awaited {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::FinalCode => "final result code",
-            Self::Result => "result",
-            Self::Prompt => "prompt",
-            Self::Data => "data",
-            Self::Block => "rest of a data block",
-            Self::PortWrite => "room on the port",
-        })
-    }
 }
 
 /// How a cancelled operation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// It had not reached the module.
+    /// The operation had not reached the module.
     BeforeItBegan,
     /// The rest was taken from the module and thrown away, or the upload was closed where it was.
     Drained,

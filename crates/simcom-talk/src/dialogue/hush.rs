@@ -1,4 +1,4 @@
-//! Ending the sentences of a satellite receiver on the AT port.
+//! Ends the sentences of a satellite receiver on the AT port.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use super::procedure::{Next, Procedure, Saying};
 use crate::at::CommandLine;
 use crate::ftps::{CommandName, Timing};
 
-/// Says the commands that keep positions away from the AT port, each of which some modules know.
-/// None of them stops the receiver. A refusal is no failure: the sentences are known for what they
-/// are, and only cost time on the line.
+/// Sends the commands that keep positions away from the AT port. Each module knows some of them. None of them
+/// stops the receiver. A refusal is no failure: the framer recognises the sentences, and they only cost time
+/// on the line.
 #[derive(Debug)]
 pub(crate) struct Hush {
     ahead: std::slice::Iter<'static, fn() -> Said>,
@@ -20,10 +20,10 @@ pub(crate) struct Hush {
 
 type Said = (&'static str, CommandLine);
 
-/// `AT+CGNSSTST=0` ends the sending of sentences to the AT port, `AT+CGNSSPORTSWITCH=0,0` moves them to a
-/// port of USB that is theirs, where a second value of 1 would send them to the UART, which is the AT port of
-/// most boards (A76XX AT manual V1.09, "AT Commands for GNSS"), `AT+CGPSINFOCFG=0` ends the reports of the
-/// SIM7600 (SIM7500/SIM7600 AT manual V3.00, "AT Commands for GPS").
+/// `AT+CGNSSTST=0` ends the sending of sentences to the AT port. `AT+CGNSSPORTSWITCH=0,0` moves them to a USB
+/// port of their own; a second value of 1 would send them to the UART, which is the AT port of most boards
+/// (A76XX AT manual V1.09, "AT Commands for GNSS"). `AT+CGPSINFOCFG=0` ends the reports of the SIM7600
+/// (SIM7500/SIM7600 AT manual V3.00, "AT Commands for GPS").
 const COMMANDS: [fn() -> Said; 3] = [
     || {
         let line = CommandLine::write("AT+CGNSSTST").number(0);

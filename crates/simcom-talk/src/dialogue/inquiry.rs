@@ -1,6 +1,6 @@
-//! Finding out the size of a file, or whether a name exists, without guessing.
+//! Finds out the size of a file, or whether a name exists, without guessing.
 //!
-//! More than 400 lines: it is one state machine, whose steps are read together.
+//! More than 400 lines: this is one state machine, whose steps are read together.
 
 use bytes::Bytes;
 
@@ -13,13 +13,13 @@ use crate::ftps::listing::{Facts, Lines};
 use crate::ftps::value::{Offset, RemotePath, is_escape};
 use crate::ftps::{Body, Command, CommandName, ErrCode};
 
-/// A question about one name on the server; part of several procedures.
+/// A question about one name on the server. Several procedures ask it.
 ///
-/// `+CFTPSSIZE: 9` after `OK` is nine bytes or error nine (SIMCom manual L1219): where the
-/// number can be either, the parent directory is listed. What a listing or SIZE shows is there. What a
-/// listing does not show may be hidden, or cut off, or printed as nobody can read it: then the file
-/// itself is asked for, which is short if the number is its size. The file is asked for, too, where the listing shows
-/// its name without a size.
+/// `+CFTPSSIZE: 9` after `OK` is nine bytes or error nine (SIMCom manual L1219). Where the number can be
+/// either, the parent directory is listed. A name that a listing or SIZE shows exists. A name that a listing
+/// does not show may be hidden, cut off, or printed in an unreadable form. Then the file itself is asked for;
+/// it is short if the number is its size.
+/// The file is also asked for where the listing shows its name without a size.
 #[derive(Debug)]
 pub(crate) struct Inquiry {
     path: RemotePath,
@@ -30,37 +30,37 @@ pub(crate) struct Inquiry {
     tries: u32,
     lines: Lines,
     sought: Sought,
-    /// What the listing of the directory has come to.
+    /// What the listing of the directory has shown.
     listed: Known,
-    /// The entry of the name there, and its line.
+    /// The entry of the name in the listing, and its line.
     entry: Option<(Facts, Bytes)>,
     /// Bytes of the file itself that came.
     received: u64,
     /// The file itself was asked for.
     is_asked_for: bool,
-    /// The server has told sizes: it knows SIZE.
+    /// The server has told sizes: it has the command SIZE.
     tells_sizes: bool,
-    /// A size of 0 is looked at in the listing, since servers say it of files with content.
+    /// A size of 0 is checked in the listing, since some servers say it of files with content.
     doubts_zero: bool,
     /// The server said 0.
     said_zero: bool,
-    /// The directory was entered, and its listing was refused.
+    /// The server let the session into the directory and refused to list it.
     is_shut: bool,
     ascents: u32,
-    /// What a listing has shown that somebody else asked for: it is not asked for again.
+    /// What another inquiry's listing has shown. It is not asked for again.
     given: Option<Known>,
 }
 
-/// What is asked, and so how much is done to know it.
+/// What is asked. It decides how much is done to find the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Question {
     /// The size.
     Size,
     /// What the refusal of a command on the name means.
     Refusal,
-    /// Whether the name is free, in whatever case: many servers keep one file for both.
+    /// Whether the name is free in any case of letters: many servers keep one file for both cases.
     Free,
-    /// Whether a name that was begun to be written is there.
+    /// Whether an upload that began has left anything under the name.
     Remains,
 }
 
@@ -68,19 +68,19 @@ enum Question {
 enum Step {
     AskSize,
     AskList,
-    /// The file itself, which the listing does not show.
+    /// Ask for the file itself, which the listing does not show.
     AskContent,
-    /// Whether a directory above the name exists, which this one would list.
+    /// Ask whether a directory above the name exists. This one would list it.
     AskAbove(RemotePath),
     Known(Known),
 }
 
-/// How far up a missing directory is looked for. Every step costs a data connection.
+/// How far up a missing directory is looked for. Each step costs a data connection.
 const ASCENTS: u32 = 4;
 
 impl Inquiry {
-    /// The same as [`Inquiry::size`]. A server that says 0 of a file with content does not tell: where it says
-    /// that, the listing is looked at as well, and a size there wins.
+    /// The same as [`Inquiry::size`], for servers that say 0 of files with content. Where the server says 0,
+    /// the listing is read as well, and a size there counts.
     pub(crate) fn size_of_content(path: RemotePath) -> Self {
         Self {
             doubts_zero: true,
@@ -88,13 +88,14 @@ impl Inquiry {
         }
     }
 
-    /// Asks for the size; by the parent directory's listing where the name is not ASCII, or a module
-    /// may read it as another, for which no module's `AT+CFTPSSIZE` has a form (SIMCom manual L1219).
+    /// Asks for the size. Where the name is not ASCII, or a module may read it as another name, the parent
+    /// directory's listing tells the size: no module's `AT+CFTPSSIZE` has a form for such names (SIMCom manual
+    /// L1219).
     pub(crate) fn size(path: RemotePath) -> Self {
         Self::of(path, Question::Size)
     }
 
-    /// The same as [`Inquiry::size`], where the directory was listed a moment ago and has shown this.
+    /// The same as [`Inquiry::size`], where a listing of the directory has just shown `listed`.
     pub(crate) fn beside(path: RemotePath, listed: Known) -> Self {
         let mut inquiry = Self {
             given: Some(listed),
@@ -104,8 +105,8 @@ impl Inquiry {
         inquiry
     }
 
-    /// Looks into the parent directory, and for that directory itself where it cannot be entered: what a
-    /// refusal means.
+    /// Looks into the parent directory for the meaning of a refusal. Where that directory cannot be entered,
+    /// looks for the directory itself.
     pub(crate) fn look(path: RemotePath) -> Self {
         Self {
             step: Step::AskList,
@@ -113,25 +114,26 @@ impl Inquiry {
         }
     }
 
-    /// Whether the name is free, as far as the size, the listing or the file itself shows it, in whatever
-    /// case. Where no listing can be read, the size decides, and the file itself where the server is not
-    /// known to tell sizes.
+    /// Whether the name is free in any case of letters, as far as the size, the listing or the file itself
+    /// shows it. Where no listing can be read, the size decides. Where the server is not known to tell sizes,
+    /// the file itself decides.
     pub(crate) fn existence(path: RemotePath) -> Self {
         Self::of(path, Question::Free)
     }
 
-    /// Whether anything is there of an upload that was begun. Where neither size nor listing shows it, the
+    /// Whether an upload that began has left anything. Where neither the size nor the listing shows it, the
     /// file itself is asked for.
     pub(crate) fn remains(path: RemotePath) -> Self {
         Self::of(path, Question::Remains)
     }
 
-    /// The server has told sizes since the login: it has none for what it refuses to tell one of.
+    /// Tells whether the server has told sizes since the login. Where such a server refuses SIZE, the name has
+    /// no size.
     pub(crate) fn know_of_sizes(&mut self, tells_sizes: bool) {
         self.tells_sizes = tells_sizes;
     }
 
-    /// Whether the listing told.
+    /// Whether the listing gave the answer.
     pub(crate) fn was_listed(&self) -> bool {
         self.entry.is_some()
     }
@@ -146,7 +148,7 @@ impl Inquiry {
         self.is_asked_for
     }
 
-    /// The server's line of the name, where it is listed and no directory.
+    /// The server's line of the name, where the listing has the name and it is no directory.
     pub(crate) fn line_of_file(&self) -> Option<Bytes> {
         let (facts, line) = self.entry.as_ref()?;
         (!is_directory(facts)).then(|| line.clone())
@@ -193,7 +195,7 @@ impl Inquiry {
         }
     }
 
-    /// A part of the listing, or of the file.
+    /// Takes a part of the listing, or of the file.
     pub(crate) fn content(&mut self, bytes: &Bytes) {
         if matches!(self.step, Step::AskContent) {
             self.received += bytes.len() as u64;
@@ -203,7 +205,7 @@ impl Inquiry {
         self.sought.read(entries);
     }
 
-    /// How the last command ended.
+    /// Takes the end of the last command.
     pub(crate) fn heard(&mut self, response: &Response) {
         if let Outcome::Failed(cause) = &response.outcome
             && may_retry(cause, self.tries + 1)
@@ -225,7 +227,7 @@ impl Inquiry {
                 let known = self.decide();
                 self.hear_above(&known)
             }
-            // That a directory cannot be listed is no failure of the link.
+            // A directory that cannot be listed is no failure of the link.
             (Step::AskList, Outcome::Failed(cause)) if cause.is_refusal() => {
                 self.is_shut = entered;
                 self.listed = Known::Undecided(None);
@@ -249,14 +251,14 @@ impl Inquiry {
         self.take_what_is_given();
         if self.said_zero {
             self.step = match std::mem::replace(&mut self.step, Step::AskList) {
-                // It was said a moment ago, or the listing shows content, or nobody could look.
+                // The listing was read a moment ago, or shows content, or could not be read.
                 step @ (Step::AskList | Step::Known(Known::Size(_) | Known::Failed(..))) => step,
                 _ => Step::Known(Known::Size(0)),
             };
         }
     }
 
-    /// In place of a listing.
+    /// Uses the listing that was given in place of a new one.
     fn take_what_is_given(&mut self) {
         if matches!(self.step, Step::AskList)
             && let Some(known) = self.given.take()
@@ -280,7 +282,7 @@ impl Inquiry {
                     Step::Known(Known::Size(*number))
                 }
             }
-            // Refused by the server: no such file, a directory, or a server without SIZE.
+            // The server refused: no such file, a directory, or a server without SIZE.
             Outcome::Failed(cause) if cause.is_refusal() => Step::AskList,
             Outcome::Failed(cause) => Step::Known(Known::Failed(CommandName::Size, cause.clone())),
             Outcome::Done(_) => Step::Known(Known::Failed(
@@ -290,13 +292,13 @@ impl Inquiry {
         }
     }
 
-    /// The directory was listed.
+    /// Takes what the listing of the directory shows.
     fn hear_list(&mut self, known: Known) -> Step {
         self.entry = self.sought.found().cloned();
         self.listed = known.clone();
         match known {
-            // A directory has no size. Of a link, and of a file that is listed without one, the number may be
-            // it.
+            // A directory has no size. For a link, and for a file that is listed without a size, the number
+            // may be the size.
             Known::Present
                 if self.number.is_some()
                     && self.kind != Question::Free
@@ -313,8 +315,8 @@ impl Inquiry {
         }
     }
 
-    /// Whether the file itself is to be asked for. It is short if the number is its size; of a file that is
-    /// there, on a server that may have no SIZE, it may be long.
+    /// Whether to ask for the file itself. It is short if the number is its size. A file that exists on a
+    /// server without SIZE may be long.
     fn asks_for_content(&self) -> bool {
         let is_short = self.number.is_some() && (self.tells_sizes || self.listed == Known::Absent);
         let wanted = match self.kind {
@@ -325,13 +327,13 @@ impl Inquiry {
         !self.is_asked_for && (is_short || wanted)
     }
 
-    /// The file itself was asked for, since the number may be its size or an error code, or nothing else
-    /// shows whether it is there.
+    /// Takes the outcome of asking for the file itself: the number may be its size or an error code, or
+    /// nothing else shows whether the file exists.
     fn hear_content(&self, outcome: &Outcome) -> Known {
         match (outcome, self.number) {
             (Outcome::Done(_), Some(number)) if number == self.received => Known::Size(number),
             (Outcome::Done(_), _) => Known::Present,
-            // Refused both times.
+            // The server refused both.
             (Outcome::Failed(cause), number)
                 if cause.is_refusal()
                     && number.is_none_or(|code| code == u64::from(ErrCode::REJECTED.get())) =>
@@ -344,11 +346,11 @@ impl Inquiry {
         }
     }
 
-    /// The server refuses to tell a size, and the file itself where that was asked for: what the listing
-    /// makes of that.
+    /// What the listing tells after the server refused to tell a size, and refused the file itself where that
+    /// was asked for.
     fn known_of_refused(&self) -> Known {
         match &self.listed {
-            // No listing speaks for it, and all else against it.
+            // No listing shows the name, and everything else speaks against it.
             Known::Unread(_) | Known::Undecided(_)
                 if self.kind == Question::Free && self.sought.mentioned().is_none() =>
             {
@@ -359,7 +361,7 @@ impl Inquiry {
         }
     }
 
-    /// All was asked that is worth it.
+    /// Ends the inquiry: more questions would not help.
     fn conclude(&mut self) -> Step {
         if self.asks_for_content() {
             return Step::AskContent;
@@ -386,10 +388,11 @@ impl Inquiry {
         }
     }
 
-    /// The directory above was listed.
+    /// Takes the listing of the directory above.
     fn hear_above(&mut self, known: &Known) -> Step {
         match known {
-            // It was entered, and nothing in it is listed: servers answer 450 or 550 for an empty one.
+            // The server let the session in, and lists nothing there: servers answer 450 or 550 for an empty
+            // directory.
             Known::Size(_) | Known::Present
                 if self.is_shut && self.ascents == 1 && self.kind == Question::Refusal =>
             {

@@ -18,15 +18,15 @@ pub(crate) enum Known {
     Absent,
     /// The parent directory does not exist.
     NoDirectory,
-    /// It cannot be told; the number that the module gave, if it gave one.
+    /// It cannot be told. The number is the one that the module gave, if it gave one.
     Undecided(Option<u64>),
-    /// It cannot be told, since the listing could not be read: one of its lines.
+    /// It cannot be told, since the listing could not be read. This is one of its lines.
     Unread(String),
     /// The question could not be asked: this command failed.
     Failed(CommandName, Cause),
 }
 
-/// What a listing says of a name; `unread`: a line of it that could not be read.
+/// What a listing says about a name. `unread` is a line of it that could not be read.
 pub(crate) fn known(sought: &Sought, unread: Option<&Bytes>) -> Known {
     match sought.found() {
         Some((

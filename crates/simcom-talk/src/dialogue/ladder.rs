@@ -1,4 +1,4 @@
-//! The repair ladder: which rung is tried next, remembering what was tried and when.
+//! The repair ladder. It remembers what was tried and when, and names the next rung.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -6,11 +6,11 @@ use std::time::Duration;
 use super::{Failure, Rung, Sign};
 use crate::ftps::value::Server;
 
-/// How often the higher rungs may be tried. The lower ones, up to STOP and START, are part of
-/// every way to a server, and bounded within each operation.
+/// How often the higher rungs may be tried. The lower rungs, up to STOP and START, are part of
+/// every way to a server and are bounded within each operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// No rung of the module above this one is tried. [`Rung::Reopen`] is no rung of the module.
+    /// The highest rung of the module that may be tried. [`Rung::Reopen`] is no rung of the module.
     pub highest: Rung,
     /// PDP context off and on.
     pub context: Bound,
@@ -25,17 +25,18 @@ pub struct Limits {
 /// How often one rung may be tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bound {
-    /// Not again within so long.
+    /// The rung is not tried again before this time has passed.
     pub cool_down: Duration,
-    /// So many in an hour; 0: never.
+    /// Most tries in an hour. 0 means never.
     pub per_hour: u32,
 }
 
 impl Default for Limits {
     /// A reset takes half a minute, and a module that needs one every 10 minutes needs a person:
-    /// three an hour tell that they do not help. The radio takes as long where the network has
-    /// to be searched for, and networks send away a subscriber that comes back too often. The
-    /// context takes seconds. The port costs nothing, except that bytes on their way are lost.
+    /// after three in an hour it is clear that they do not help. The radio takes as long where the
+    /// module has to search for the network, and networks reject a subscriber that comes back too
+    /// often. The context takes seconds. Reopening the port costs nothing, except that bytes on
+    /// their way are lost.
     fn default() -> Self {
         let bound = |seconds, per_hour| Bound {
             cool_down: Duration::from_secs(seconds),
@@ -68,13 +69,13 @@ impl Limits {
 /// Why no rung is tried now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Nothing that the ladder could mend.
+    /// No rung of the ladder can help.
     #[error("no repair of the module helps here")]
     NotTheModule,
-    /// The next rung was tried a short while ago, or each was tried and none helped.
+    /// The next rung was tried a short while ago, or every rung was tried and none helped.
     #[error("the next repair has to wait")]
     Cooling {
-        /// When it may be tried, since the same origin as all times here.
+        /// When it may be tried, counted from the same origin as all times here.
         until: Duration,
     },
     /// The configuration allows none.
@@ -82,10 +83,10 @@ pub enum Refusal {
     Forbidden,
 }
 
-/// Remembers what was tried. Every time is counted from one origin and does not go back.
+/// Remembers what was tried. Times are counted from one origin and never go back.
 ///
-/// It climbs only while nothing helps: the rung that is tried next is the lowest that can help
-/// and was not tried since the module last served.
+/// The ladder climbs only while nothing helps. The next rung is the lowest that can help and that
+/// was not tried since the module last served.
 #[derive(Debug)]
 pub struct Ladder {
     limits: Limits,
@@ -93,24 +94,24 @@ pub struct Ladder {
     tried: Vec<(Rung, Duration)>,
     /// The highest rung tried since the module last served.
     reached: Option<Rung>,
-    /// Failures in a row to bring the module up, for want of an answer.
+    /// How many bring-ups in a row failed for want of an answer.
     silent: u32,
-    /// Servers that could not be reached since one could.
+    /// Servers that could not be reached since the last one that could.
     unreached: BTreeSet<(String, u16)>,
 }
 
-/// What budgets are counted in.
+/// The period of the budgets.
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Failed bring-ups of a silent module before the port is reopened: a device that was enumerated
 /// again may have left a dead descriptor.
 const SILENT: u32 = 2;
 
-/// So many different servers out of reach, and it is the module that reaches none.
+/// Where this many different servers are out of reach, the module is at fault.
 const SERVERS: usize = 2;
 
 impl Ladder {
-    /// Nothing was tried yet.
+    /// A ladder on which nothing was tried.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self {
@@ -122,11 +123,11 @@ impl Ladder {
         }
     }
 
-    /// The next rung after a failure, on the way to a server where there is one. It counts as
+    /// The next rung after a failure, on the way to `server` where there is one. The rung counts as
     /// tried from now on.
     ///
     /// # Errors
-    /// Why none is tried.
+    /// [`Refusal`] says why no rung is tried.
     pub fn next(
         &mut self,
         failure: &Failure,
@@ -136,12 +137,12 @@ impl Ladder {
         let rungs: &[Rung] = match self.weigh(failure, server) {
             Sign::Nothing => return Err(Refusal::NotTheModule),
             Sign::Transfer => &[Rung::Context],
-            // Perhaps it is the servers all the same.
+            // The servers may be at fault after all.
             Sign::Doubt => &[Rung::Context, Rung::Radio],
             Sign::Network => &[Rung::Context, Rung::Radio, Rung::Reset],
-            // There is no context to mend without a network.
+            // Without a network there is no context to repair.
             Sign::Unregistered => &[Rung::Radio, Rung::Reset],
-            // It would not hear any other.
+            // The module would hear no other rung.
             Sign::Silence => &[Rung::Reopen],
         };
         let rung = match self.climb(rungs, now) {
@@ -159,22 +160,22 @@ impl Ladder {
         Ok(rung)
     }
 
-    /// Takes note of a rung that was tried without asking here: it counts for its budget.
+    /// Takes note of a rung that was tried without asking the ladder. It counts for the budget.
     pub fn note(&mut self, rung: Rung, now: Duration) {
         self.tried.retain(|(_, at)| now.saturating_sub(*at) < HOUR);
         self.tried.push((rung, now));
     }
 
-    /// The module reached a server, or a rung helped: whatever comes next is a new trouble.
+    /// The module reached a server, or a rung helped. The next failure is a new one.
     pub fn served(&mut self) {
         self.reached = None;
         self.silent = 0;
         self.unreached.clear();
     }
 
-    /// The lowest rung above the one that was reached which is free. A budget that is spent
-    /// tells that the rung is not enough, so that the next one is tried; one that was tried a
-    /// short while ago may still help.
+    /// The lowest rung that is free and stands above the one reached. A spent budget shows that a
+    /// rung is not enough, so the next rung is tried. A rung that was tried a short while ago may
+    /// still help, so nothing above it is tried.
     fn climb(&self, rungs: &[Rung], now: Duration) -> Result<Rung, Refusal> {
         let mut free_at: Option<Duration> = None;
         let mut later = |at: Duration| {
@@ -190,7 +191,7 @@ impl Ladder {
                 later(at.max(cool_at));
                 continue;
             }
-            // Below or at the one reached: not before that one has cooled down as well.
+            // A rung at or below the one reached waits until that one has cooled down as well.
             if self.reached.is_some_and(|reached| rung <= reached) {
                 later(self.rested_at(now).max(cool_at));
                 continue;
@@ -206,7 +207,7 @@ impl Ladder {
         }
     }
 
-    /// When the highest rung that was tried has cooled down, and the ladder may begin anew.
+    /// When the highest rung tried has cooled down, so that the ladder may begin again.
     fn rested_at(&self, now: Duration) -> Duration {
         let rested = self.reached.and_then(|rung| {
             let last = self.recent(rung, now).max()?;
@@ -215,7 +216,7 @@ impl Ladder {
         rested.unwrap_or(now)
     }
 
-    /// When a budget that is spent has room again.
+    /// When a spent budget has room again.
     fn spent_until(&self, rung: Rung, bound: Bound, now: Duration) -> Option<Duration> {
         let uses: Vec<_> = self.recent(rung, now).collect();
         let most = usize::try_from(bound.per_hour).unwrap_or(usize::MAX);
@@ -230,11 +231,11 @@ impl Ladder {
             .map(|(_, at)| *at)
     }
 
-    /// What a failure tells, together with those before it.
+    /// What a failure tells, together with the failures before it.
     fn weigh(&mut self, failure: &Failure, server: Option<&Server>) -> Sign {
         match failure.sign() {
             Sign::Doubt => {
-                // More of them would tell no more.
+                // More servers would tell no more.
                 if let Some(server) = server.filter(|_| self.unreached.len() < SERVERS) {
                     let name = server.host.as_str().to_owned();
                     self.unreached.insert((name, server.port.get()));

@@ -1,4 +1,4 @@
-//! Listing a directory, as a task.
+//! The task that lists a directory.
 
 mod again;
 mod compare;
@@ -18,18 +18,18 @@ use crate::ftps::{Body, Command, CommandName, ErrCode};
 
 /// Lists a directory, or a file, and delivers the text.
 ///
-/// The directory is listed from within (see [`super::route`]). Where the server lets nobody in, the
-/// directory above tells what the name is: the line of a file is its listing. A directory that cannot be
-/// entered is listed by its path at last; that is believed only if it shows a name that the current
-/// directory does not have.
+/// The directory is listed from within (see [`super::route`]). Where the server refuses to let the session in,
+/// the directory above tells what the name is: the line of a file is its listing. A directory that cannot be
+/// entered is listed by its path as a last try. That listing is believed only if it shows a name that the
+/// current directory does not have.
 ///
-/// Some servers refuse to list an empty directory. One that was entered is taken for empty then where the
-/// directory above shows it: so the server lists directories at all. A login directory that the server calls `/`
-/// has none above. It is taken for empty where the server lets the session move to it: nothing tells it from one
-/// that may not be listed.
+/// Some servers refuse to list an empty directory. A directory that the session entered is taken for empty then,
+/// if the directory above lists its name; that also shows that the server can list. A login directory that the
+/// server calls `/` has no directory above. It is taken for empty where the server lets the session move to it:
+/// nothing tells it from one that may not be listed.
 #[derive(Debug)]
 pub(crate) struct List {
-    /// Without slashes at its end.
+    /// The path without slashes at its end.
     path: Option<RemotePath>,
     state: State,
     tries: u32,
@@ -41,23 +41,23 @@ pub(crate) struct List {
 enum State {
     Say,
     Wait,
-    /// What the name is, after this refusal; whether the directory was entered.
+    /// Asks what the name is after this refusal. The flag says whether the directory was entered.
     Look(Box<Inquiry>, Failure, bool),
-    /// What the current directory is called, after its listing was refused.
+    /// Asks what the current directory is called, after its listing was refused.
     Name(Failure),
-    /// Whether a directory that nothing lists can be entered, after that.
+    /// Asks whether a directory that no listing shows can be entered, after that refusal.
     Enter(RemotePath, Failure),
-    /// What the current directory shows.
+    /// Lists the current directory.
     Here(Compare, Failure),
-    /// What the path shows, against that.
+    /// Lists the path, to compare it with the current directory.
     There(Compare, Failure),
-    /// The last of it, before the end.
+    /// Delivers the last bytes before the end.
     Deliver(Bytes),
     Finish(Result<(), Failure>),
 }
 
 impl List {
-    /// Of the directory where there is a path, or of the current one.
+    /// Lists the directory at the path, or the current one where there is no path.
     pub(crate) fn new(path: Option<RemotePath>) -> Self {
         let trimmed = |path: RemotePath| {
             let text = path.as_str().trim_end_matches('/');
@@ -83,9 +83,9 @@ impl List {
         }
     }
 
-    /// The listing failed.
+    /// Takes a failure of the listing.
     fn fail(&mut self, response: &Response, cause: &Cause) -> State {
-        // What was delivered of a listing cannot be taken back: the next one has to begin with it.
+        // Delivered text cannot be taken back: the next listing has to begin with it.
         if may_retry(cause, self.tries) && !self.again.differs() {
             self.again.begin();
             return State::Say;
@@ -107,7 +107,7 @@ impl List {
         }
     }
 
-    /// What the current directory is called.
+    /// Takes the name of the current directory.
     fn named(name: &str, failure: Failure) -> State {
         match RemotePath::new(name) {
             Ok(path) if path.is_absolute() && path.file_name().is_some() => {
@@ -118,7 +118,7 @@ impl List {
         }
     }
 
-    /// What the directory above shows of the name.
+    /// Takes what the directory above shows of the name.
     fn looked(
         &self,
         known: &Known,
@@ -129,14 +129,14 @@ impl List {
         let listed = matches!(known, Known::Size(_) | Known::Present);
         let absent = matches!(known, Known::Absent | Known::NoDirectory);
         if entered {
-            // Servers answer 450 or 550 for a directory in which there is nothing.
+            // Servers answer 450 or 550 for an empty directory.
             return State::Finish(if listed { Ok(()) } else { Err(failure) });
         }
         if let Some(line) = line.filter(|_| listed) {
             return State::Deliver([&line, b"\r\n".as_slice()].concat().into());
         }
         let name = self.path.as_ref().and_then(RemotePath::file_name);
-        // Many servers list no such name.
+        // Many servers do not list such names.
         let may_be_hidden = name.is_some_and(|name| name.starts_with('.'));
         if absent {
             failure.finding = Some(Finding::NameAbsent);
@@ -147,7 +147,7 @@ impl List {
         State::Here(Compare::default(), failure)
     }
 
-    /// What is to be handed on of what the path shows.
+    /// Returns the part of the path's listing that is handed on.
     fn hand_on(&mut self, bytes: Option<Bytes>) -> Option<Delivery> {
         let new = self.again.take(bytes?);
         (!new.is_empty()).then_some(Delivery::Chunk(new))
@@ -223,8 +223,7 @@ impl Procedure for List {
             (State::Name(failure), _) | (State::Enter(_, failure), Outcome::Failed(_)) => {
                 State::Finish(Err(failure))
             }
-            // A server that refuses to list the current directory shows nothing of it in place of the
-            // other.
+            // A server that refuses to list the current directory cannot show it in place of the other one.
             (State::Here(mut compare, failure), _) => {
                 compare.turn();
                 State::There(compare, failure)

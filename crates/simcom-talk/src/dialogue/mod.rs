@@ -1,7 +1,7 @@
-//! Floor 2, the talk: the host side of the conversation, without I/O and without a clock.
+//! Floor 2, the talk: the host's side of the conversation, without I/O and without a clock.
 //!
-//! [`Dialogue`] decides; its owner asks [`Dialogue::poll`] what to do now, does exactly that,
-//! and tells what came of it.
+//! [`Dialogue`] decides. Its owner asks [`Dialogue::poll`] what to do next, does exactly that, and
+//! tells the dialogue what came of it.
 
 mod ask;
 mod bring_up;

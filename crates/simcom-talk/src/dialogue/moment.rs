@@ -11,7 +11,7 @@ impl Moment {
     /// The origin.
     pub const ORIGIN: Self = Self(Duration::ZERO);
 
-    /// So long after the origin.
+    /// The moment this long after the origin.
     #[must_use]
     pub const fn after(since_origin: Duration) -> Self {
         Self(since_origin)
@@ -32,7 +32,7 @@ impl Add<Duration> for Moment {
     }
 }
 
-/// How long before `self` the other moment was; nothing if it was not.
+/// How long before `self` the other moment was. Zero if it was later.
 impl Sub for Moment {
     type Output = Duration;
 

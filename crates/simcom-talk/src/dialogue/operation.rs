@@ -1,6 +1,6 @@
 //! What a job asks of the module, as a value, and what comes back.
 //!
-//! More than 400 lines: it is the list of the values that go in and come out, and has hardly any code.
+//! More than 400 lines: this is the list of the values that go in and come out, with hardly any code.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -13,7 +13,7 @@ use super::rung::Rung;
 pub use super::trail::Trail;
 use crate::ftps::listing::{self, Facts};
 use crate::ftps::question::Question;
-use crate::ftps::storage::{Entry, ModulePath, Space};
+use crate::ftps::storage::{DriveSpace, ModuleEntry, ModulePath};
 use crate::ftps::value::{Drive, Offset, RemotePath, Server, TransferType};
 
 /// One operation: where the module must stand, and what it must do there.
@@ -60,7 +60,7 @@ impl SessionTarget {
         }
     }
 
-    /// Whether a CWD with a relative path is a step from the current directory. That is so on the way to an absolute
+    /// Whether a CWD with a relative path is a step from the current directory. It is on the way to an absolute
     /// path. A directory that the server names in its own way is reached in one command.
     pub(crate) fn goes_by_steps(&self) -> bool {
         match &self.directory {
@@ -73,9 +73,9 @@ impl SessionTarget {
 /// Which directory must be the current one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Directory {
-    /// No matter which: every path of the task is absolute.
+    /// Any: every path of the task is absolute.
     Any,
-    /// The one that the server puts the user in at login.
+    /// The directory that the server opens at login.
     Login,
     /// This one.
     At(RemotePath),
@@ -86,7 +86,7 @@ pub enum Directory {
 /// What is done once the standing is reached.
 #[derive(Debug, Clone)]
 pub enum Task {
-    /// Nothing: the standing is all. Answers [`Output::Done`].
+    /// Does nothing: only the standing is wanted. Answers [`Output::Done`].
     Stand,
     /// Tries a rung of the repair ladder before the standing is reached. Answers
     /// [`Output::Done`].
@@ -108,17 +108,16 @@ pub enum Task {
     Stat(RemotePath),
     /// Looks for names in the directory that they are in (LIST). Answers [`Output::Surveyed`].
     Survey(Survey),
-    /// Lists a directory, the current one where there is no path (LIST). The server's text is
-    /// delivered as it is. Answers [`Output::Delivered`].
+    /// Lists a directory (LIST), the current one where there is no path. The server's text is delivered as it is.
+    /// Answers [`Output::Delivered`].
     List(Option<RemotePath>),
-    /// Reads a file (GET). Answers [`Output::Delivered`], or [`Output::DownloadYielded`] where it
-    /// was asked to make way.
+    /// Reads a file (GET). Answers [`Output::Delivered`], or [`Output::DownloadYielded`] where it was asked to
+    /// yield.
     Download(Download),
-    /// Writes a file from the pieces of the job (PUT). Answers [`Output::Stored`], or
-    /// [`Output::UploadYielded`] where it was asked to make way.
+    /// Writes a file from the pieces of the job (PUT). Answers [`Output::Stored`], or [`Output::UploadYielded`]
+    /// where it was asked to yield.
     Upload(Upload),
-    /// Deletes what an upload has left, where it is shown to be that. Answers
-    /// [`Output::Cleared`].
+    /// Deletes the partial file of an upload, where it is proven to be that. Answers [`Output::Cleared`].
     Clear(Remains),
     /// Reads a file of the server to a drive of the module (GETFILE). Answers
     /// [`Output::Moved`].
@@ -134,55 +133,55 @@ pub enum Task {
     ReadModuleFile(ModulePath),
     /// Writes a file of the module from the job's pieces. Answers [`Output::Stored`].
     WriteModuleFile(WriteModuleFile),
-    /// Asks for the room on a drive, or on all there are. Answers [`Output::Space`].
+    /// Asks for the free space on a drive, or on all drives of the module. Answers [`Output::Space`].
     Space(Option<Drive>),
     /// Asks whether data connections go to the address of the control connection. Answers
     /// [`Output::SingleIp`].
     ReadSingleIp,
-    /// Sets it, until the next login sets it as its server has it. Answers [`Output::Done`].
+    /// Sets it until the next login, which sets the server's mode. Answers [`Output::Done`].
     SingleIp(bool),
-    /// Says these lines and tells the answers. Answers [`Output::Answers`].
+    /// Sends these lines and returns the answers. Answers [`Output::Answers`].
     Ask(Vec<Question>),
 }
 
 /// Names of one directory to look for in its listing.
 #[derive(Debug, Clone)]
 pub struct Survey {
-    /// They all have the same parent.
-    pub names: Vec<Wanted>,
-    /// What the listing does not show, or shows with another size than is expected, is asked for by its own
-    /// name (SIZE).
+    /// All names have the same parent.
+    pub names: Vec<WantedName>,
+    /// Each name that the listing does not show, or shows with another size than expected, is asked for by itself
+    /// (SIZE).
     pub asks: bool,
-    /// Tells the year of dates that have none.
+    /// The current time. It gives a year to dates that have none.
     pub now: Option<SystemTime>,
 }
 
 /// A name that is looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct WantedName {
     /// Its path.
     pub path: RemotePath,
-    /// The size that it should have, where there is one.
+    /// The size that the file should have, where one is expected.
     pub size: Option<u64>,
 }
 
-/// What was looked for in a directory.
+/// The result of a [`Task::Survey`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Surveyed {
     /// Bytes of the listing.
     pub bytes: u64,
-    /// Commands beside it.
+    /// Commands that were sent in addition to the listing.
     pub commands: u64,
-    /// One for each name, in their order.
-    pub names: Vec<Seen>,
+    /// One answer for each name, in their order.
+    pub names: Vec<SurveyedName>,
 }
 
 /// What is known of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
-    /// Its line of the listing, where it has one.
+pub struct SurveyedName {
+    /// The line of the listing, where the listing has the name.
     pub entry: Option<listing::Entry>,
-    /// Its size, or why there is none: as [`Task::Size`] has it.
+    /// The size, or why there is none, as [`Task::Size`] answers it.
     pub size: Result<u64, Failure>,
 }
 
@@ -191,21 +190,21 @@ pub struct Seen {
 pub struct Download {
     /// The file.
     pub path: RemotePath,
-    /// First byte wanted.
+    /// The first byte wanted.
     pub offset: Offset,
-    /// Where more is to come, no content is asked for; `None`: no matter how much. Counts only
-    /// where the server tells the size.
+    /// Most bytes that may be moved: where the server tells that more would come, no content is asked for. `None`:
+    /// any number.
     pub limit: Option<u64>,
-    /// Its size, where a listing of the same operation has told it: it is not asked for then.
+    /// The size, where a listing of the same operation has told it. It is not asked for then.
     pub size: Option<u64>,
-    /// What an earlier job came to that made way.
+    /// How far an earlier job came that yielded.
     pub begun: Option<BegunDownload>,
-    /// What is delivered where the file grows.
+    /// What is delivered if the file grows.
     pub growth: Growth,
 }
 
 impl Download {
-    /// A file from an offset on, however large, as it was when its size was asked for.
+    /// A file from an offset to its end, with the size that it has when it is asked for.
     #[must_use]
     pub const fn of(path: RemotePath, offset: Offset) -> Self {
         Self {
@@ -219,35 +218,36 @@ impl Download {
     }
 }
 
-/// What is delivered of a file that has more bytes by the time it is read than its size said. Either way
+/// What is delivered of a file that has more bytes when it is read than its size said. In both cases
 /// [`Delivery::Grown`] tells how many it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Growth {
-    /// What was there when the size was asked for.
+    /// The bytes that were there when the size was asked for.
     #[default]
     FirstSize,
-    /// All that comes.
+    /// All bytes that come.
     All,
 }
 
-/// A download that made way, as far as it had come.
+/// A download that yielded, and how far it had come.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BegunDownload {
     /// Bytes handed over.
     pub got: u64,
     /// Size of the file on the server, where it tells.
     pub size: Option<u64>,
-    /// The first and the last of the bytes handed over, by which the file is known again.
+    /// The first and the last of the bytes handed over, by which the file is recognised.
     pub(crate) window: ResumeWindow,
     /// How often the link broke and the transfer went on.
     pub resumes: u32,
-    /// The last of the bytes handed over, which nobody had room for: they come first when it goes on.
+    /// The last of the bytes handed over, where the receiver had no room for them. They come first when the download
+    /// goes on.
     pub undelivered: Vec<Delivery>,
 }
 
 impl BegunDownload {
-    /// Of a file whose first `got` bytes are at hand, known again by their first and their last:
-    /// as many of them as there are, up to [`BegunDownload::ENDS`].
+    /// A download of a file whose first `got` bytes are at hand. `first` and `last` are its first and last bytes, up
+    /// to [`BegunDownload::ENDS`] each: the file is recognised by them.
     #[must_use]
     pub fn of(got: u64, size: Option<u64>, first: &[u8], last: &[u8]) -> Self {
         let mut window = ResumeWindow::default();
@@ -262,7 +262,7 @@ impl BegunDownload {
         }
     }
 
-    /// Bytes that are compared at either end.
+    /// Bytes that are compared at each end.
     pub const ENDS: u64 = OVERLAP;
 
     /// The last of the bytes handed over, at most [`BegunDownload::ENDS`].
@@ -277,33 +277,33 @@ impl BegunDownload {
 pub struct Upload {
     /// The file.
     pub path: RemotePath,
-    /// Refuse, without touching it, where the name exists.
+    /// Refuse, without touching the file, where the name exists.
     pub must_be_new: bool,
     /// Ask the server for the size afterwards and compare.
     pub verify_size: bool,
-    /// Delete what was begun where the file could not be written whole.
+    /// Delete the partial file where the file could not be written whole.
     pub delete_on_failure: bool,
-    /// What an earlier job came to that made way, or was lost.
+    /// How far an earlier job came that yielded, or was lost.
     pub begun: Option<BegunUpload>,
-    /// How many bytes the file has, where all of them and the end are at hand: what is short goes without a
-    /// question before it. `None`: nobody knows yet.
+    /// How many bytes the file has, where all of them and the end are at hand. A short file is then sent without a
+    /// question before it. `None`: not known yet.
     pub at_hand: Option<u64>,
 }
 
 impl Upload {
-    /// The longest file of which nothing is asked before it is written: as many bytes are kept of what was
-    /// handed over ([`Trail`]), so that all of it can be compared. It cannot make way before its end, which is
+    /// The longest file that is written without a question before it. As many bytes are kept of what was handed over
+    /// ([`Trail`]), so that all of the file can be compared. Such an upload does not yield before its end, which is
     /// near: it takes some ten seconds on the slowest links.
     pub const SHORT: u64 = Trail::KEPT;
 }
 
-/// An upload that made way, as far as it had come.
+/// An upload that yielded, and how far it had come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BegunUpload {
-    /// Bytes handed to the module. The server has as many, or fewer if the job was lost. 0 with
-    /// [`Before::Nothing`]: only the empty file was made.
+    /// Bytes handed to the module. The server has as many, or fewer if the job was lost. 0 with [`Before::Nothing`]:
+    /// only the empty file was created.
     pub at: u64,
-    /// What the name had before the first byte.
+    /// What the server had under the name before the first byte.
     pub before: Before,
     /// How often the link broke and the transfer went on.
     pub resumes: u32,
@@ -316,13 +316,13 @@ pub struct BegunUpload {
 pub struct Remains {
     /// The file.
     pub path: RemotePath,
-    /// How far the upload had come: at most so many bytes of the file are its own.
+    /// How far the upload had come. At most this many bytes of the file can be its own.
     pub begun: BegunUpload,
     /// The job has a source, which can be asked for the bytes of the upload.
     pub sourced: bool,
 }
 
-/// What became of what an upload had left.
+/// What became of a partial file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cleared {
     /// It was deleted.
@@ -331,41 +331,40 @@ pub enum Cleared {
     Absent,
     /// The parent directory does not exist.
     NoDirectory,
-    /// What is there is what was there before the upload.
+    /// The file there is the one from before the upload.
     Untouched,
-    /// A file is there, and stays: it could not be shown to be what the upload left, or could not
-    /// be deleted.
+    /// A file is there and stays: it could not be proven to be this upload's, or could not be deleted.
     Left,
 }
 
-/// What a name had before an upload began. A file that had the size of ours before is no proof
-/// that ours arrived, if the outcome is lost; and one that still has the size it had is not ours
-/// to delete, or to go on with.
+/// What the server had under the name before an upload began. If the outcome is lost, a file that had the right size
+/// before proves nothing. A file that still has its size from before is not this upload's: it may neither be deleted
+/// nor gone on with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Before {
-    /// Not asked, or no answer.
+    /// It was not asked, or there was no answer.
     #[default]
     Unknown,
-    /// The server refused: there was no such file, or it does not tell sizes.
+    /// The server refused: there was no such file, or the server does not tell sizes.
     Nothing,
     /// A file of this size.
     Number(u64),
 }
 
-/// A file that goes between the server and a drive of the module, where it has the last component
-/// of the remote path as its name.
+/// A file that moves between the server and a drive of the module. On the module it has the last component of the
+/// remote path as its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModuleTransfer {
     /// On the server.
     pub path: RemotePath,
     /// On the module, by [`ModulePath::of_remote`] of `path`.
     pub file: ModulePath,
-    /// The byte to go on at. A fetch needs so many bytes on the module.
+    /// The first byte to move. A fetch needs this many bytes on the module already.
     pub offset: Offset,
-    /// Refuse to fetch, without touching it, where the module holds a file of the name.
+    /// Refuse to fetch, without touching it, where the module has a file of the name.
     pub must_be_new: bool,
-    /// Where more is to be moved, nothing is; `None`: no matter how much. Counts only where the
-    /// size is told.
+    /// Most bytes that may be moved: where there are more, nothing is moved. `None`: any number. Counts only where
+    /// the size is told.
     pub limit: Option<u64>,
 }
 
@@ -374,7 +373,7 @@ pub struct ModuleTransfer {
 pub struct WriteModuleFile {
     /// The file.
     pub file: ModulePath,
-    /// Its size, which the module wants to know first.
+    /// Its size, which the module must know first.
     pub size: u32,
     /// Refuse, without touching it, where the file exists.
     pub must_be_new: bool,
@@ -383,44 +382,44 @@ pub struct WriteModuleFile {
 /// What an operation answers when it succeeds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
-    /// It is done; there is nothing to tell.
+    /// It is done, and there is nothing to tell.
     Done,
     /// The directory, as the server named it.
     Directory(String),
     /// Bytes of a file.
     Size(u64),
     /// What a name is.
-    Found(Found),
-    /// Names were looked for.
+    Found(FoundName),
+    /// The names that were looked for.
     Surveyed(Surveyed),
-    /// All was delivered.
+    /// Everything was delivered.
     Delivered(Delivered),
     /// The file was written.
     Stored(Stored),
-    /// The upload made way and can go on from here.
+    /// The upload yielded and can go on from here.
     UploadYielded(BegunUpload),
-    /// What an upload had left was looked for.
+    /// What became of a partial file.
     Cleared(Cleared),
-    /// The download made way and can go on from here.
+    /// The download yielded and can go on from here.
     DownloadYielded(BegunDownload),
     /// The file was moved between server and module.
-    Moved(Moved),
+    Moved(MovedFile),
     /// The names in a directory of the module, and the size of each file where it is told.
-    ModuleFiles(Vec<(Entry, Option<u64>)>),
+    ModuleFiles(Vec<(ModuleEntry, Option<u64>)>),
     /// Room on drives of the module.
-    Space(Vec<Space>),
+    Space(Vec<DriveSpace>),
     /// Data connections go to the address of the control connection.
     SingleIp(bool),
-    /// One for each line.
+    /// One answer for each line.
     Answers(Vec<Answer>),
 }
 
 /// What is known of a name on the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
+pub enum FoundName {
     /// What the listing of its directory says, and the server's line.
     Listed(Box<Facts>, Bytes),
-    /// The listing does not show it, and the server tells a size of so many bytes.
+    /// The listing does not show it, but the server tells this size.
     Hidden(u64),
 }
 
@@ -429,7 +428,7 @@ pub enum Found {
 pub struct Answer {
     /// The line.
     pub line: String,
-    /// Lines of information. One that nobody asked for may be among them.
+    /// Lines of information. Unsolicited lines may be among them.
     pub info: Vec<String>,
     /// `OK`, `ERROR`, or the reason of a refusal.
     pub result: String,
@@ -437,10 +436,10 @@ pub struct Answer {
 
 /// A file that was moved between server and module, with the evidence for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Moved {
+pub struct MovedFile {
     /// Its size on the module.
     pub size: u64,
-    /// The server names the same size; `None` where it does not tell.
+    /// The server names the same size. `None` where it does not tell.
     pub confirmed: Option<u64>,
     /// How often the link broke and the transfer went on.
     pub resumes: u32,
@@ -462,19 +461,19 @@ pub struct Stored {
     pub sent: u64,
     /// The module reported success for the transfer.
     pub acknowledged: bool,
-    /// The size that the server named afterwards; `None` where it was not asked, did not tell, or what
-    /// it told shows nothing.
+    /// The size that the server named afterwards. `None` where it was not asked, did not tell, or its answer proves
+    /// nothing.
     pub confirmed: Option<u64>,
-    /// Why the size that was sent, which the server named afterwards, shows nothing.
+    /// Why the size that the server named afterwards proves nothing although it is right.
     pub doubt: Option<Doubt>,
     /// How often the link broke and the transfer went on.
     pub resumes: u32,
 }
 
-/// Why the right size does not show that an upload arrived, where the module's report was lost.
+/// Why the right size does not prove that an upload arrived, where the module's report was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doubt {
-    /// The server named the same size before.
+    /// The server named the same size before the upload.
     SameBefore,
     /// What the server had before is not known.
     BeforeUnknown,
@@ -492,26 +491,26 @@ pub enum Delivery {
     },
     /// Bytes of the file, in order.
     Chunk(Bytes),
-    /// The file has more bytes than [`Delivery::Began`] told, and as many as that were delivered: its
-    /// first. It grew, or a longer one took its place before the first byte came. Sent once, after the
-    /// last chunk.
+    /// The file has more bytes than [`Delivery::Began`] told. As many as that were delivered, from the beginning of
+    /// the file. The file grew, or a longer one took its place before the first byte came. Sent once, after the last
+    /// chunk.
     Grown {
         /// Its size now.
         size: u64,
     },
 }
 
-/// A part of an upload's source. The end is said aloud: a source that closes without
-/// [`Piece::End`] is gone, and its file is not whole.
+/// A part of an upload's source. A source ends with [`Piece::End`]. A source that closes without it has failed, and
+/// its file is not whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
     /// The next bytes.
     Data(Bytes),
-    /// There are no more.
+    /// There are no more bytes.
     End,
 }
 
-/// How far an operation is.
+/// How far an operation has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
     /// What is being done.

@@ -1,4 +1,4 @@
-//! What a task looks like to the dialogue that carries it out.
+//! A task as the dialogue sees it.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -11,35 +11,35 @@ use super::operation::{Delivery, Output, Piece, Progress};
 use crate::at::CommandLine;
 use crate::ftps::{Command, CommandName, ErrCode, Report, Timing};
 
-/// A task, one exchange after the other. Decides; does nothing itself.
+/// A task, one exchange after the other. It decides, and does nothing itself.
 ///
-/// The dialogue asks [`Procedure::next`] whenever nothing is outstanding. Before it says a
-/// command of the FTPS service it regains the standing of the operation, so that a procedure
-/// which tries again after a failure need not care how the link comes back.
+/// The dialogue calls [`Procedure::next`] whenever no exchange is under way. Before it sends a command
+/// of the FTPS service, it regains the standing of the operation. So a procedure that tries again after
+/// a failure need not know how the link comes back.
 pub(crate) trait Procedure: Debug + Send {
-    /// What to do now.
+    /// What to do next.
     fn next(&mut self) -> Next;
 
-    /// How the exchange that was asked for ended.
+    /// Takes the end of the exchange that was asked for.
     fn heard(&mut self, response: &Response);
 
-    /// Content came. Gives back what the job's receiver gets of it.
+    /// Takes content. Returns the part that the job's receiver gets.
     fn content(&mut self, _bytes: Bytes) -> Option<Delivery> {
         None
     }
 
-    /// A piece came from the job's source. Gives back what to write, where a prompt is open.
+    /// Takes a piece from the job's source. Returns what to write, where a prompt is open.
     fn feed(&mut self, _piece: Piece) -> Option<Feed> {
         None
     }
 
-    /// The byte of the content that the next piece must begin with.
+    /// The position in the content at which the next piece must begin.
     fn position(&self) -> u64 {
         0
     }
 
-    /// Others wait for the link. The procedure finishes as soon as it can go on later, if it can
-    /// do that at all. `pushed`: content is coming in that only an abort can stop.
+    /// Others wait for the link. A procedure that can go on later finishes as soon as possible.
+    /// `pushed`: content is coming in that only an abort can stop.
     fn make_way(&mut self, _pushed: bool) -> WayOut {
         WayOut::Later
     }
@@ -49,17 +49,17 @@ pub(crate) trait Procedure: Debug + Send {
         None
     }
 
-    /// A report came that answers no exchange. Gives back its error code, where the report is
-    /// this task's and tells of a failure.
+    /// Takes a report that answers no exchange. Returns its error code, where the report is this task's
+    /// and tells of a failure.
     fn unsolicited_report(&mut self, _report: &Report) -> Option<ErrCode> {
         None
     }
 
-    /// What the module can do is known: the task's standing is reached. Called each time before
+    /// Takes the abilities of the module, once the task's standing is reached. Called each time before
     /// the task goes on.
     fn equip(&mut self, _ways: Ways) {}
 
-    /// Whether something of the task goes on in the module after its end.
+    /// Whether something of the task goes on in the module after the task's end.
     fn leaves_open(&self) -> bool {
         false
     }
@@ -74,31 +74,31 @@ pub(crate) trait Procedure: Debug + Send {
         EndOfContent::Mark
     }
 
-    /// Nobody waits for the outcome any more, or the job cannot go on. The procedure puts
-    /// things in order and finishes with this cause.
+    /// Nobody waits for the outcome any more, or the job cannot go on. The procedure cleans up and
+    /// finishes with this cause.
     fn abandon(&mut self, cause: Cause);
 
-    /// The standing cannot be reached. The procedure finishes without another word.
+    /// The standing cannot be reached. The procedure finishes without another command.
     fn give_up(&mut self, failure: Failure);
 
-    /// The standing had to be reached anew since the task's last command. Returns whether the
-    /// task begins again, instead of saying what it was about to say.
+    /// The standing had to be reached again since the task's last command. Returns whether the task
+    /// begins again in place of its next command.
     fn begin_again(&mut self) -> bool {
         false
     }
 
-    /// How far it is.
+    /// How far the task has come.
     fn progress(&self) -> Progress {
         Progress::default()
     }
 
-    /// Bytes of content still to come, where that is known.
+    /// Bytes of content that are still to come, where that is known.
     fn remaining(&self) -> Option<u64> {
         None
     }
 }
 
-/// The ways that content takes on this module.
+/// How content is moved on this module.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Ways {
     /// Files are read through the module's cache.
@@ -107,27 +107,27 @@ pub(crate) struct Ways {
     pub(crate) blocks: bool,
     /// Files can be written from an offset.
     pub(crate) rest: bool,
-    /// What goes on in the module can be aborted.
+    /// The module can abort what is under way.
     pub(crate) abort: bool,
     /// The server has told sizes since the login.
     pub(crate) sizes: bool,
 }
 
-/// How a task that is asked to make way gets there.
+/// How a task that is asked to yield ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WayOut {
-    /// By itself, when it next decides; or not at all.
+    /// By itself, at its next decision, or not at all.
     Later,
-    /// Once the content that is being handed over was ended where it is.
+    /// After the content that is being handed over was ended where it is.
     EndContent,
-    /// Once the content that is being pushed was aborted.
+    /// After the content that is being pushed was aborted.
     Abort,
 }
 
 /// What a procedure wants done.
 #[derive(Debug)]
 pub(crate) enum Next {
-    /// Say this and hear the answer.
+    /// Send this and wait for the answer.
     Say(Saying),
     /// Reach the standing of the operation, then ask again.
     Reach,
@@ -135,46 +135,45 @@ pub(crate) enum Next {
     Fetch,
     /// Hand this to the job's receiver.
     Deliver(Delivery),
-    /// Write this outside any command.
+    /// Write this outside of any command.
     Raw(Bytes),
-    /// Write up to so many zeros, for up to so long, until the module says anything.
+    /// Write up to this many zeros, for up to this long, until the module sends anything.
     Fill(u64, Duration),
-    /// Let so much time pass, for this reason. What the module says meanwhile is heard. Only a module
-    /// that starts anew, or a port that is lost, ends the pause early.
+    /// Let this much time pass, for this reason. What the module sends meanwhile is heard. Only a module
+    /// that restarts, or a lost port, ends the pause early.
     Pause(Duration, &'static str),
-    /// Wait until nothing of what the module was sending has come for so long: the rest of a
-    /// transfer that was cut off, or late answers. Unsolicited lines are no part of that; and half a
-    /// minute is the most.
+    /// Wait until the module has stopped sending for this long: the rest of a transfer that was cut off,
+    /// or late answers. Unsolicited lines do not count. The wait is half a minute at most.
     Quiet(Duration),
     /// The end.
     Finish(Result<Output, Failure>),
 }
 
-/// A command to be said.
+/// A command to be sent.
 #[derive(Debug)]
 pub(crate) enum Saying {
-    /// One of the FTPS service, in the standing of the operation.
+    /// A command of the FTPS service, in the standing of the operation.
     Ftps(Command),
-    /// Another, whatever the standing.
+    /// Another command, whatever the standing.
     Basic {
-        /// For errors.
+        /// The name, for errors.
         name: CommandName,
         /// The line.
         line: CommandLine,
         /// Which lines of text belong to the answer.
         information: Information,
-        /// How long it may take.
+        /// How long the answer may take.
         timing: Timing,
     },
-    /// Another that asks for content, whatever the standing.
+    /// Another command that asks for content, whatever the standing.
     Content {
-        /// For errors.
+        /// The name, for errors.
         name: CommandName,
-        /// The line, which tells the module how much will come.
+        /// The line. It tells the module how much will come.
         line: CommandLine,
         /// Written as it is once the prompt has come.
         content: Bytes,
-        /// How long it may take.
+        /// How long the answer may take.
         timing: Timing,
     },
 }
@@ -184,28 +183,28 @@ pub(crate) enum Saying {
 pub(crate) struct Feed {
     /// As they go on the wire.
     pub(crate) bytes: Bytes,
-    /// They are the last.
+    /// These are the last bytes.
     pub(crate) end: bool,
 }
 
-/// How content behind a prompt is ended before its time.
+/// How content behind a prompt is ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EndOfContent {
     /// By the mark that ends a stream.
     Mark,
-    /// The module takes so many bytes more before it hears a command again: they are zeros.
+    /// The module takes this many more bytes before it hears a command again. They are zeros.
     Fill(u64),
 }
 
 /// How often a command is tried where a new try can help.
 pub(crate) const TRIES: u32 = 3;
 
-/// How long the link is left alone after the module reported that it is busy. SIMCom's own tool
-/// and field firmware wait one to five seconds.
+/// How long the link is left alone after the module reported that it is busy. SIMCom's own tool and the
+/// firmware of field devices wait one to five seconds.
 pub(crate) const BUSY_PAUSE: Duration = Duration::from_secs(2);
 
-/// Whether a command that was tried so often is worth another try. A refusal without a code is
-/// given one new login: most often nobody was logged in.
+/// Whether a command that was tried `tries` times is worth another try. A refusal without a code gets
+/// one new login: most often nobody was logged in.
 pub(crate) fn may_retry(cause: &Cause, tries: u32) -> bool {
     let limit = if matches!(cause, Cause::Refused(_)) {
         2
@@ -215,7 +214,7 @@ pub(crate) fn may_retry(cause: &Cause, tries: u32) -> bool {
     is_transient(cause) && tries < limit
 }
 
-/// Whether the command may have been carried out all the same: its answer was lost, or the
+/// Whether the module may have carried the command out all the same: its answer was lost, or the
 /// connection was.
 pub(crate) fn is_lost(cause: &Cause) -> bool {
     let untouched = matches!(
@@ -226,13 +225,13 @@ pub(crate) fn is_lost(cause: &Cause) -> bool {
 }
 
 impl Cause {
-    /// Whether the server would not do it, as far as the module tells.
+    /// Whether the server refused, as far as the module tells.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self, Self::Reported(ErrCode::REJECTED) | Self::Refused(_))
     }
 
-    /// Whether the data connection did not come about. The server may be rid of it by a new login, which
-    /// is what [`crate::dialogue::Session`] makes of it.
+    /// Whether the data connection failed to open. A new login may help, and
+    /// [`crate::dialogue::Session`] plans one.
     pub(crate) fn is_data_channel(&self) -> bool {
         let could_not = [ErrCode::CONNECT_SOCKET, ErrCode::CREATE_SOCKET];
         matches!(self, Self::Reported(code) if could_not.contains(code))
@@ -240,7 +239,7 @@ impl Cause {
 }
 
 impl Failure {
-    /// Whether it was the link that failed, or a data connection, and not the server that refused.
+    /// Whether the link or a data connection failed, as opposed to a server that refused.
     #[must_use]
     pub fn is_of_the_link(&self) -> bool {
         is_transient(&self.cause) || self.cause.is_data_channel()

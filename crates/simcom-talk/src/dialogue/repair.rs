@@ -1,4 +1,4 @@
-//! What is said on a rung of the repair ladder.
+//! What is sent on each rung of the repair ladder.
 
 use std::time::Duration;
 
@@ -14,93 +14,93 @@ use crate::ftps::Timing;
 /// A rung that was tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repaired {
-    /// Which one.
+    /// The rung.
     pub rung: Rung,
-    /// What had failed before; `None` where somebody asked for it.
+    /// What had failed before. `None` where somebody asked for the repair.
     pub why: Option<Failure>,
-    /// Whether the module stands where the operation wants it, now that it was tried.
+    /// Whether the module reached the standing of the operation after the repair.
     pub outcome: Result<(), Failure>,
 }
 
-/// Says the lines of a rung. What became of it shows when the standing is planned anew.
+/// Sends the lines of a rung. Whether it helped shows when the standing is planned again.
 #[derive(Debug)]
 pub(crate) struct Repair {
     rung: Rung,
     step: Step,
-    /// The step was said and not heard yet.
+    /// The step was sent and not answered yet.
     said: bool,
-    /// Questions for the registration that are left before it is given up.
+    /// How many times the registration may still be asked for before the repair fails.
     polls: u32,
     /// Which of [`REGISTRATION`] is asked next.
     network: usize,
     registration: Option<(bool, bool)>,
-    /// Nobody waits for it: what was begun is put in order, and nothing is waited for.
+    /// Nobody waits for the repair: it puts back what it has changed, and waits for nothing.
     hurried: bool,
     ended: Option<Result<(), Failure>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
-    /// Is there a network?
+    /// Asks whether there is a network.
     Registration,
-    /// No: the question comes again after a while.
+    /// There is none: the question comes again after a while.
     Pause,
     Deactivate,
     Activate,
-    /// The radio only: the SIM stays as it is, unlocked if it was.
+    /// Switches off only the radio: the SIM stays unlocked if it was.
     Flight,
-    /// Where the module has no such mode, nearly everything.
+    /// Switches off nearly everything, where the module has no such mode.
     Minimum,
     Full,
     Reset,
-    /// Where the module has no such command.
+    /// Restarts, where the module has no reset command.
     Restart,
-    /// It is about to start.
+    /// The module is about to restart.
     Go,
 }
 
-/// What is asked for the registration: in EPS, GPRS and GSM (3GPP 27.007 §10.1.22, §10.1.20,
-/// §7.2). One that the module knows and is registered in is enough.
+/// The questions for the registration: in EPS, GPRS and GSM (3GPP 27.007 §10.1.22, §10.1.20, §7.2). One
+/// network that the module knows and is registered in is enough.
 const REGISTRATION: [(&str, &str); 3] = [
     ("AT+CEREG", "+CEREG:"),
     ("AT+CGREG", "+CGREG:"),
     ("AT+CREG", "+CREG:"),
 ];
 
-/// Between two questions for the registration.
+/// Pause between two questions for the registration.
 const REGISTRATION_PAUSE: Duration = Duration::from_secs(2);
 
-/// A module that moves may be between two cells: ten seconds before the context.
+/// A module that moves may be between two cells. It gets ten seconds before the context is activated.
 const REGISTRATION_POLLS: u32 = 5;
 
 /// A search through all bands takes up to a minute.
 const SEARCH_POLLS: u32 = 30;
 
-/// A network that does not answer is asked five times, every 8 s (T3482 of 3GPP 24.301 §10.2),
-/// before the module gives the activation up.
+/// The module repeats its request to a silent network five times, every 8 s (T3482 of 3GPP 24.301
+/// §10.2), before it gives the activation up.
 const ACTIVATION: Duration = Duration::from_secs(45);
 
-/// The module takes leave of the network before it switches the radio off: five tries of 5 s
-/// (T3421 of 3GPP 24.301 §10.2).
+/// The module detaches from the network before it switches the radio off: five tries of 5 s (T3421 of
+/// 3GPP 24.301 §10.2).
 const DETACH: Duration = Duration::from_secs(30);
 
-/// From `OK` until a module that starts anew is gone from the port: it answers until then, and
-/// forgets what is set. Over as soon as the port is gone, as on USB, or the first line of the start has
-/// come, so that only a module on a UART that says nothing of its start takes so long.
-/// TODO-correctness: no manual says how long; field code waits 2 to 5 s.
+/// From `OK` until a restarting module has left the port. Until then the module answers, and forgets
+/// what is set. The pause ends as soon as the port is lost, as on USB, or the first line of the start
+/// has come. So only a module on a UART that announces no start takes the whole time. TODO-correctness:
+/// no manual says how long it takes; field code waits 2 to 5 s.
 const GOING: Duration = Duration::from_secs(5);
 
-/// Answers that come from the module itself.
+/// The answers come from the module itself.
 const ANSWER: Duration = Duration::from_secs(5);
 
 impl Repair {
-    /// Begins.
+    /// Begins a rung.
     pub(crate) fn new(rung: Rung) -> Self {
         let (step, polls, ended) = match rung {
             Rung::Context => (Step::Registration, REGISTRATION_POLLS, None),
             Rung::Radio => (Step::Flight, SEARCH_POLLS, None),
             Rung::Reset => (Step::Reset, 0, None),
-            // The planner's, and the port's owner's.
+            // The planner does the first three, and the owner of the port does the last.
             Rung::Resynchronise | Rung::Login | Rung::Service | Rung::Reopen => {
                 (Step::Go, 0, Some(Ok(())))
             }
@@ -117,7 +117,7 @@ impl Repair {
         }
     }
 
-    /// Waits for the network of a module that has started anew.
+    /// Waits for the network of a module that has restarted.
     pub(crate) fn after_reset() -> Self {
         Self {
             step: Step::Registration,
@@ -131,7 +131,7 @@ impl Repair {
         self.registration
     }
 
-    /// Whether the module starts anew, so that nothing is known of it any more.
+    /// Whether the module restarts, so that nothing is known of it any more.
     pub(crate) fn starts_anew(&self) -> bool {
         self.step == Step::Go
     }
@@ -176,7 +176,7 @@ impl Repair {
         self.end(Err(Failure::new(cause, Some(response.name), stage)))
     }
 
-    /// Whether there is a network: the question goes through all kinds of them.
+    /// Takes an answer about the registration. The question goes through all kinds of networks.
     fn registered(&mut self, response: &Response) -> Step {
         let prefix = REGISTRATION.get(self.network).map(|(_, prefix)| *prefix);
         let answer = prefix.and_then(|prefix| response.after(prefix));
@@ -221,7 +221,7 @@ impl Procedure for Repair {
                 }
                 Step::Go => {
                     self.ended = Some(Ok(()));
-                    return Next::Pause(GOING, "the module is about to start anew");
+                    return Next::Pause(GOING, "the module is about to restart");
                 }
                 _ => match self.saying() {
                     Some(saying) => {
@@ -241,13 +241,13 @@ impl Procedure for Repair {
         let refused = match &response.outcome {
             Outcome::Done(_) => false,
             Outcome::Failed(Cause::Refused(_)) => true,
-            // Whatever came of it, the radio must not stay off.
+            // Whatever the module answered, the radio must not stay off.
             Outcome::Failed(Cause::Timeout(_))
                 if matches!(self.step, Step::Flight | Step::Minimum) =>
             {
                 false
             }
-            // It is gone, as it was told to be.
+            // The module has left the port, as it was told to.
             Outcome::Failed(Cause::PortLost | Cause::Rebooted) if self.rung == Rung::Reset => {
                 self.step = Step::Go;
                 self.ended = Some(Ok(()));
@@ -261,8 +261,8 @@ impl Procedure for Repair {
         let refusal = || Cause::Refused(response.refusal().cloned());
         self.step = match (self.step, refused) {
             (Step::Registration, _) => self.registered(response),
-            // In EPS the last context stays as long as the module is attached (3GPP 24.301
-            // §6.5.2.2): then it is only activated.
+            // In EPS the last context stays as long as the module is attached (3GPP 24.301 §6.5.2.2).
+            // Then it is only activated.
             (Step::Deactivate, _) => Step::Activate,
             (Step::Activate | Step::Pause | Step::Go, false) => self.end(Ok(())),
             (Step::Flight, true) => Step::Minimum,

@@ -1,9 +1,9 @@
-//! Where the two parts of a transfer meet.
+//! The bytes that are compared where a transfer goes on.
 
 use bytes::{Buf, Bytes, BytesMut};
 
-/// The first and the last bytes of what a transfer has moved. When it goes on, the server's bytes
-/// are laid over these: sizes alone do not show a file that was replaced meanwhile, a server that
+/// The first and the last bytes that a transfer has moved. When it goes on, the server's bytes are
+/// compared with these. Sizes alone do not show a file that was replaced meanwhile, a server that
 /// ignores an offset (RFC 959 §4.1.3, REST), or a byte that was lost on the way to the module.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ResumeWindow {
@@ -11,11 +11,11 @@ pub(crate) struct ResumeWindow {
     tail: BytesMut,
 }
 
-/// Bytes that are compared: one more frame at most, and too many to agree by chance.
+/// Bytes that are compared: they cost one more frame at most, and are too many to agree by chance.
 pub(crate) const OVERLAP: u64 = 512;
 
 impl ResumeWindow {
-    /// Takes in what was moved.
+    /// Takes bytes that were moved.
     pub(crate) fn add(&mut self, bytes: &[u8]) {
         let longest = OVERLAP as usize;
         let room = longest - self.head.len();
@@ -35,13 +35,13 @@ impl ResumeWindow {
     }
 }
 
-/// Whether bytes would show that others are missing before them: they do not, where they are the
-/// same when they are shifted.
+/// Whether these bytes would show that others are missing before them. Bytes that are the same when
+/// they are shifted do not.
 pub(crate) fn is_telling(bytes: &[u8]) -> bool {
     (1..=bytes.len() / 2).all(|shift| bytes.get(shift..) != bytes.get(..bytes.len() - shift))
 }
 
-/// Appends, and forgets all but the last.
+/// Appends bytes, and forgets all but the last `longest`.
 pub(crate) fn keep_last(kept: &mut BytesMut, bytes: &[u8], longest: usize) {
     let bytes = bytes
         .get(bytes.len().saturating_sub(longest)..)
@@ -51,7 +51,7 @@ pub(crate) fn keep_last(kept: &mut BytesMut, bytes: &[u8], longest: usize) {
     kept.extend_from_slice(bytes);
 }
 
-/// What the server sent again, against what it had sent.
+/// Compares what the server sends again with what it sent before.
 #[derive(Debug)]
 pub(crate) struct Overlap {
     /// Bytes that came.
@@ -62,19 +62,19 @@ pub(crate) struct Overlap {
     found: BytesMut,
 }
 
-/// What a comparison came to.
+/// The result of a comparison.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Meeting {
     /// More bytes are needed.
     Open,
-    /// It fits; what came behind it.
+    /// The bytes fit. These came behind them.
     Fits(Bytes),
-    /// It does not fit; what came behind it.
+    /// The bytes do not fit. These came behind them.
     Differs(Bytes),
 }
 
 impl Overlap {
-    /// Expects bytes, after so many others.
+    /// Expects these bytes, after `skip` others.
     pub(crate) fn new(skip: u64, expected: &[u8]) -> Self {
         Self {
             taken: 0,
@@ -102,7 +102,7 @@ impl Overlap {
         }
     }
 
-    /// Bytes that the server has sent, those that were thrown away included.
+    /// Bytes that the server has sent, including those that were thrown away.
     pub(crate) fn taken(&self) -> u64 {
         self.taken
     }

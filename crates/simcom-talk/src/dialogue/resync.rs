@@ -1,4 +1,4 @@
-//! Making sure that the next answer belongs to the next command.
+//! Makes sure that the next answer belongs to the next command.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use super::procedure::{Next, Procedure, Saying};
 use crate::at::CommandLine;
 use crate::ftps::{CommandName, Timing, escape};
 
-/// Waits until the module is quiet and asks it something whose answer cannot be mistaken for
-/// another's: `AT+CMEE?` answers `+CMEE: <n>` (3GPP 27.007 §9.1), so that an `OK` alone is known
-/// for a late one.
+/// Waits until the module is quiet, and asks it a question whose answer cannot be mistaken for
+/// another: `AT+CMEE?` is answered by `+CMEE: <n>` (3GPP 27.007 §9.1). So an `OK` alone is
+/// recognised as a late one.
 #[derive(Debug)]
 pub(crate) struct Resync {
     step: Step,
@@ -28,15 +28,15 @@ enum Step {
     Asked,
     /// The module does not know the question.
     Plain,
-    /// It may wait for content at a prompt.
+    /// The module may wait for content at a prompt.
     EndContent,
     Done,
 }
 
-/// How long the line must be silent. A frame that is on its way has no such gap.
+/// How long the line must be silent. A frame that is on its way has no gap of this length.
 const QUIET: Duration = Duration::from_millis(300);
 
-/// The answer comes from the module itself: this is ten times the slowest seen.
+/// The answer comes from the module itself. This is ten times the slowest one seen.
 const ANSWER: Duration = Duration::from_secs(3);
 
 /// How often the question is asked.

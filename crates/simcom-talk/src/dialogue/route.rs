@@ -1,21 +1,21 @@
-//! Commands that are said from another directory than the task's: listings, and paths that are too
-//! long for the module or that a command has no form for.
+//! Commands that are sent from another directory than the task's: listings, and commands on paths
+//! that the module cannot take.
 
 use super::operation::{Directory, SessionTarget, Standing};
 use crate::ftps::value::RemotePath;
-use crate::ftps::{Command, Profile, takes};
+use crate::ftps::{Command, ModuleProfile, takes};
 
-/// A command that is said from another directory: where to stand for it and what to say there;
-/// `None` where the command is fine as it is, or cannot be helped.
+/// For a command that is sent from another directory: the standing for it, and the command to send
+/// there. `None` where the command is fine as it is, or nothing helps.
 ///
-/// A directory is listed from within, without a path. Servers ignore the path that `LIST` names, take
-/// it for a pattern, or list the directory itself and not what is in it; RFC 959 §4.1.3 makes it
-/// optional. Any other command on an absolute path that the module does not take is said from the
-/// directory that holds the name, which the session can reach step by step.
+/// A directory is listed from within, without a path. Some servers ignore the path that `LIST` names,
+/// some take it for a pattern, and some list the directory itself and not its content; RFC 959 §4.1.3
+/// makes it optional. Any other command on an absolute path that the module does not take is sent
+/// from the directory that holds the name. The session can reach that directory step by step.
 pub(crate) fn route(
     standing: &Standing,
     command: &Command,
-    profile: &Profile,
+    profile: &ModuleProfile,
 ) -> Option<(Standing, Command)> {
     let Standing::LoggedIn(place) = standing else {
         return None;
@@ -45,7 +45,8 @@ pub(crate) fn route(
     Some((standing, command))
 }
 
-/// The directory that a path names, read where a task stands; `None` where only the server can tell.
+/// The directory that a path names, seen from where a task stands. `None` where only the server can
+/// tell.
 fn directory(place: &SessionTarget, path: &RemotePath) -> Option<Directory> {
     if path.is_absolute() {
         return tidy(path).map(Directory::At);
@@ -60,8 +61,8 @@ fn directory(place: &SessionTarget, path: &RemotePath) -> Option<Directory> {
     }
 }
 
-/// An absolute path without what names nothing. `..` is left to the server, which knows where links
-/// lead.
+/// An absolute path without components that name nothing. `..` is left to the server, which knows
+/// where links lead.
 fn tidy(path: &RemotePath) -> Option<RemotePath> {
     let parts = path.as_str().split('/');
     let parts: Vec<&str> = parts.filter(|part| !matches!(*part, "" | ".")).collect();
@@ -90,7 +91,7 @@ mod tests {
             transfer_type: TransferType::Binary,
             directory: Directory::Any,
         });
-        let (standing, command) = route(&standing, command, &Profile::sim7600())?;
+        let (standing, command) = route(&standing, command, &ModuleProfile::sim7600())?;
         match standing {
             Standing::LoggedIn(SessionTarget {
                 directory: Directory::At(path),

@@ -1,12 +1,13 @@
 //! The rungs of the repair ladder.
 
-use std::fmt;
+use strum::{Display, IntoStaticStr};
 
-/// A way to mend what is broken between host and server; the later, the more it costs and the
-/// more it mends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A way to repair what is broken between host and server. The later ones repair more and cost
+/// more.
+#[derive(Debug, Display, IntoStaticStr, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[strum(serialize_all = "lowercase")]
 pub enum Rung {
-    /// Waiting for quiet, and a question whose answer cannot be mistaken.
+    /// Waits for a quiet line, and asks a question whose answer cannot be mistaken.
     Resynchronise,
     /// LOGOUT and LOGIN.
     Login,
@@ -18,7 +19,7 @@ pub enum Rung {
     /// The radio is switched off and on (`AT+CFUN`, 3GPP 27.007 §8.2), and the module registers
     /// with a network again.
     Radio,
-    /// The module starts anew (`AT+CRESET`). All that it holds in memory is lost.
+    /// The module restarts (`AT+CRESET`). It loses all that it holds in memory.
     Reset,
     /// The port is closed and opened again.
     Reopen,
@@ -38,21 +39,7 @@ impl Rung {
 
     /// The name in logs, errors and the configuration.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Resynchronise => "resynchronise",
-            Self::Login => "login",
-            Self::Service => "service",
-            Self::Context => "context",
-            Self::Radio => "radio",
-            Self::Reset => "reset",
-            Self::Reopen => "reopen",
-        }
-    }
-}
-
-impl fmt::Display for Rung {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 }

@@ -1,4 +1,4 @@
-//! Where the module stands, and the next command towards where it must stand.
+//! Where the module stands, and the next command on the way to where it must stand.
 
 use std::sync::Arc;
 
@@ -6,20 +6,20 @@ use super::exchange::{Outcome, Response};
 use super::failure::{Awaited, Cause};
 use super::operation::{Directory, SessionTarget, Standing};
 use crate::ftps::value::{RemotePath, Server, TransferType};
-use crate::ftps::{Body, Command, CommandName, ErrCode, Profile, takes};
+use crate::ftps::{Body, Command, CommandName, ErrCode, ModuleProfile, takes};
 
 /// Where the module's one FTPS session stands.
 ///
-/// Reconnecting is planning from [`Session::Unknown`]: there is no other way back.
+/// Reconnecting is a plan from [`Session::Unknown`]: there is no other way back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Session {
-    /// Not known: a program before us may have left it anywhere.
+    /// Unknown: an earlier program may have left it anywhere.
     Unknown,
-    /// A command that was begun before still runs: nothing but an abort ends it.
+    /// A command of an earlier operation is still running. Only an abort ends it.
     Busy,
-    /// As busy, and an abort did not end it: it is waited for.
+    /// The same as [`Session::Busy`], but an abort did not end it: the dialogue waits for it.
     Occupied,
-    /// As unknown, but logged out.
+    /// The same as [`Session::Unknown`], but logged out.
     LoggedOut,
     /// The service is stopped.
     Down,
@@ -27,8 +27,8 @@ pub enum Session {
     Started(Option<bool>),
     /// Logged in.
     LoggedIn(Login),
-    /// Logged in to a server that closed the connection: log out, then in again (SIM7500/
-    /// SIM7600 AT manual V3.00 §12.3).
+    /// The server closed the connection of the login: log out, then log in again (SIM7500/ SIM7600 AT
+    /// manual V3.00 §12.3).
     Closed(bool),
 }
 
@@ -40,11 +40,11 @@ pub struct Login {
     transfer_type: Option<TransferType>,
     directory: Whereabouts,
     home: Home,
-    /// The server has told the size of a file: where it refuses to, there is none.
+    /// The server has told the size of a file. Where it then refuses SIZE, the file has none.
     tells_sizes: bool,
 }
 
-/// The name of the directory of the login: the way back to it.
+/// The name of the login directory, which is the way back to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Home {
     NotAsked,
@@ -58,16 +58,16 @@ enum Home {
 enum Whereabouts {
     Home,
     At(RemotePath),
-    /// Where this relative path leads from the login directory.
+    /// This relative path leads to it from the login directory.
     Below(RemotePath),
     Unknown,
 }
 
 impl Session {
-    /// The next command towards a standing; `None` where it is reached. A directory that is too
-    /// long a path for the module is reached by several moves.
+    /// The next command on the way to a standing. `None` where the standing is reached. A directory
+    /// whose path is too long for the module is reached by several moves.
     #[must_use]
-    pub fn next_towards(&self, standing: &Standing, profile: &Profile) -> Option<Command> {
+    pub fn next_towards(&self, standing: &Standing, profile: &ModuleProfile) -> Option<Command> {
         match (self, standing) {
             (_, Standing::Ready) => None,
             (Self::Busy, _) => Some(Command::Abort),
@@ -78,7 +78,7 @@ impl Session {
             ) => Some(Command::Logout),
             (Self::LoggedOut | Self::Started(_), Standing::Down) => Some(Command::Stop),
             (Self::Unknown | Self::Occupied, _) => Some(Command::Logout),
-            // A service left up by a crashed program would refuse to start.
+            // A crashed program may have left the service started. Then START would be refused.
             (Self::LoggedOut, _) => Some(Command::Stop),
             (Self::Down, _) => Some(Command::Start),
             (Self::Started(_) | Self::LoggedIn(_), Standing::Started) => None,
@@ -87,7 +87,7 @@ impl Session {
                 Some(if *single_ip == Some(place.server.single_ip) {
                     Command::Login(Arc::clone(&place.server))
                 } else {
-                    // Only counts before the login (SIMCom manual L1216).
+                    // It counts only before the login (SIMCom manual L1216).
                     Command::SingleIp(place.server.single_ip)
                 })
             }
@@ -97,7 +97,7 @@ impl Session {
         }
     }
 
-    /// Takes note of what a command of the plan towards a standing came to.
+    /// Takes the outcome of a command of the plan towards a standing.
     ///
     /// # Errors
     /// The cause of the failed command, where the plan cannot go on.
@@ -112,7 +112,7 @@ impl Session {
             Outcome::Failed(cause) => Err(cause.clone()),
         };
         let next = match (command, outcome) {
-            // An unanswered or refused LOGOUT or STOP says that there was nothing to end.
+            // A LOGOUT or STOP that was refused or not answered shows that there was nothing to end.
             (Command::Logout, outcome) => match (&*self, outcome) {
                 (Self::LoggedIn(login), Ok(_)) => Self::Started(Some(login.server.single_ip)),
                 (Self::Closed(single_ip), Ok(_)) => Self::Started(Some(*single_ip)),
@@ -127,18 +127,18 @@ impl Session {
             (Command::Stop, Err(Cause::Timeout(_))) => Self::Down,
             // It logs out and drops the PDP context (SIMCom manual L1218).
             (Command::Abort, Ok(_)) => Self::Down,
-            // There was nothing to abort, or the module has no such command: then whoever is logged
-            // in still is, and must be logged out before the service stops (A76XX AT manual V1.09
-            // §17.2.4).
+            // There was nothing to abort, or the module has no such command. Then a login still
+            // exists, and must end before the service stops (A76XX AT manual V1.09 §17.2.4).
             (Command::Abort, Err(Cause::Refused(_) | Cause::Reported(_) | Cause::Timeout(_))) => {
                 Self::Occupied
             }
             (Command::Start, Ok(_)) => Self::Started(None),
-            // A module that cannot set the mode decides by itself; data connections tell.
+            // A module that cannot set the mode decides by itself. Data connections show whether that
+            // works.
             (Command::SingleIp(on), Ok(_) | Err(Cause::Refused(_))) => Self::Started(Some(*on)),
             // Two examples of SIMCom's application note for the SIM7600 have no result behind the
-            // `OK`. Whether it stands shows at once: TYPE comes next, and is only carried out
-            // there (SIMCom manual L1210).
+            // `OK`. The next command shows whether the login succeeded: TYPE is only carried out
+            // after a login (SIMCom manual L1210).
             (Command::Login(server), Ok(_) | Err(Cause::Timeout(Awaited::Result))) => {
                 Self::LoggedIn(Login {
                     server: Arc::clone(server),
@@ -159,13 +159,13 @@ impl Session {
         Ok(())
     }
 
-    /// Takes note of an error code that any command reported.
+    /// Takes an error code that any command reported.
     pub(crate) fn note(&mut self, code: ErrCode) {
         match code {
             ErrCode::CLOSED_BY_SERVER | ErrCode::SSL_CLOSED | ErrCode::SERVER_TIMEOUT => {
                 self.close();
             }
-            // No data connection came about. A new session has new ones; field programs open one.
+            // No data connection was opened. A new session has new ones; field programs open one.
             ErrCode::CONNECT_SOCKET | ErrCode::CREATE_SOCKET => self.close(),
             ErrCode::STATE | ErrCode::NETWORK => *self = Self::Unknown,
             _ => {}
@@ -179,8 +179,8 @@ impl Session {
         }
     }
 
-    /// The data address mode was set outside the plan. It only counts before a login (SIMCom
-    /// manual L1216), so that a login under another one ends before its next use.
+    /// The data address mode was set outside of the plan. It counts only before a login (SIMCom
+    /// manual L1216), so that a login with another mode ends before its next use.
     pub(crate) fn readdressed(&mut self, single_ip: bool) {
         match self {
             Self::Started(mode) => *mode = Some(single_ip),
@@ -189,7 +189,7 @@ impl Session {
         }
     }
 
-    /// The module moved to a directory outside the plan.
+    /// The module moved to a directory outside of the plan.
     pub(crate) fn moved(&mut self, directory: Option<RemotePath>) {
         if let Self::LoggedIn(login) = self {
             login.directory = directory.map_or(Whereabouts::Unknown, Whereabouts::At);
@@ -213,7 +213,7 @@ impl Session {
         }
     }
 
-    /// There is no name that leads back to the login directory: the way back is a new login.
+    /// No name leads back to the login directory. The way back is a new login.
     pub(crate) fn has_no_way_back(&mut self) {
         if let Self::LoggedIn(login) = self {
             login.home = Home::Nameless;
@@ -227,13 +227,13 @@ impl Session {
         }
     }
 
-    /// Whether it has, since the login.
+    /// Whether the server has told a size since the login.
     pub(crate) fn tells_sizes(&self) -> bool {
         matches!(self, Self::LoggedIn(login) if login.tells_sizes)
     }
 
-    /// The server that the module is logged in to, where a command has shown it: TYPE is only carried
-    /// out there (SIMCom manual L1210), and not every login tells its result.
+    /// The server that the module is logged in to, where a command has proven the login. TYPE is only
+    /// carried out after a login (SIMCom manual L1210), and not every login tells its result.
     #[must_use]
     pub fn proven_server(&self) -> Option<&Arc<Server>> {
         match self {
@@ -253,14 +253,14 @@ impl Session {
 }
 
 impl Login {
-    fn next_towards(&self, place: &SessionTarget, profile: &Profile) -> Option<Command> {
+    fn next_towards(&self, place: &SessionTarget, profile: &ModuleProfile) -> Option<Command> {
         if self.server != place.server {
             return Some(Command::Logout);
         }
         if self.transfer_type != Some(place.transfer_type) {
             return Some(Command::Type(place.transfer_type));
         }
-        // The way back must be known before the login directory is left.
+        // The way back must be known before the session leaves the login directory.
         let asks_home = self.home == Home::NotAsked && self.directory == Whereabouts::Home;
         match (&place.directory, &self.directory) {
             (Directory::Any, _) | (Directory::Login, Whereabouts::Home) => None,
@@ -281,8 +281,8 @@ impl Login {
         }
     }
 
-    /// The next move towards a directory: as far as the module's limit for a path allows.
-    fn step(&self, want: &RemotePath, profile: &Profile) -> Command {
+    /// The next move towards a directory, as far as the module's limit for a path allows.
+    fn step(&self, want: &RemotePath, profile: &ModuleProfile) -> Command {
         let fits = |path: &RemotePath| takes(CommandName::ChangeDirectory, path, profile);
         if fits(want) || !want.is_absolute() {
             return Command::ChangeDirectory(want.clone());
@@ -300,7 +300,7 @@ impl Login {
         match (command, outcome?) {
             (Command::Type(transfer_type), _) => {
                 self.transfer_type = Some(*transfer_type);
-                // Servers tell sizes in one type and not in another.
+                // Some servers tell sizes in one type and not in another.
                 self.tells_sizes = false;
             }
             (Command::ChangeDirectory(path), _) => {

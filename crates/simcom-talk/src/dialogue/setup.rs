@@ -7,24 +7,24 @@ use crate::ftps::Quirks;
 pub struct Setup {
     /// RTS/CTS on the UART (`AT+IFC=2,2`).
     pub hardware_flow_control: bool,
-    /// Access point name for context 1; nothing is set where there is none.
+    /// Access point name for context 1. Without it, nothing is set.
     pub apn: Option<Apn>,
     /// How files are read.
     pub download: DownloadForm,
     /// How files are written.
     pub upload: UploadForm,
-    /// What is known of single models and firmware.
+    /// What is known of single models and firmwares.
     pub quirks: Quirks,
 }
 
 /// How files are read, where the module has the choice.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum DownloadForm {
-    /// The module pushes them: the quickest, and every family has it.
+    /// The module pushes them. This is the quickest way, and every family has it.
     #[default]
     Push,
-    /// Out of the module's cache, piece by piece. It can be left between two pieces, and the
-    /// module never sends faster than it is asked.
+    /// Through the module's cache, piece by piece. The download can stop between two pieces, and
+    /// the module never sends faster than it is asked.
     Pull,
 }
 
@@ -34,8 +34,8 @@ pub enum UploadForm {
     /// As one stream.
     #[default]
     Stream,
-    /// In blocks, each with an FTP transfer of its own. A broken link costs one block; the
-    /// server must be able to go on with a file (REST before STOR).
+    /// In blocks, each with an FTP transfer of its own. A broken link costs one block. The server
+    /// must be able to go on with a file (REST before STOR).
     Blocks,
 }
 

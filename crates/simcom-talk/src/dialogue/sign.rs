@@ -6,13 +6,13 @@ use crate::ftps::{CommandName, ErrCode};
 /// What a failure points to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sign {
-    /// Nothing that a repair of the module could mend.
+    /// Nothing that a repair of the module could help.
     Nothing,
-    /// A server out of reach; that several are tells that the module reaches none.
+    /// A server is out of reach. Several of them show that the module reaches none.
     Doubt,
-    /// A server was reached, and then the network failed the transfer.
+    /// The module reached a server, and then the network failed the transfer.
     Transfer,
-    /// The module's connection to the network does not carry.
+    /// The module's connection to the network does not carry data.
     Network,
     /// The module has no network.
     Unregistered,
@@ -21,10 +21,10 @@ pub enum Sign {
 }
 
 impl Failure {
-    /// What the failure points to, by itself.
+    /// What this failure alone points to.
     #[must_use]
     pub fn sign(&self) -> Sign {
-        // START opens the connection to the network: no server has a part in it.
+        // START opens the connection to the network. No server has a part in it.
         let starting = self.command == Some(CommandName::Start);
         let logging_in = self.command == Some(CommandName::Login);
         let calling = self.command == Some(CommandName::AT);
@@ -46,8 +46,9 @@ impl Failure {
                 {
                     Sign::Doubt
                 }
-                // Among them what the server refused, which is not to be asked again (accounts
-                // get locked), names that do not resolve, and certificates that prove nothing.
+                // Among these are refusals of the server, which must not be provoked again
+                // (accounts get locked), names that do not resolve, and certificates that prove
+                // nothing.
                 _ => Sign::Nothing,
             },
             Cause::Refused(_)

@@ -1,4 +1,4 @@
-//! Tasks of one or two commands without content of their own.
+//! Tasks of one or two commands without content.
 
 use bytes::Bytes;
 
@@ -11,19 +11,19 @@ use super::procedure::{Next, Procedure, Saying, is_lost, may_retry};
 use crate::ftps::value::RemotePath;
 use crate::ftps::{Body, Command, ErrCode};
 
-/// A command, or a few, until one outcome is known.
+/// Sends one command or a few, until one outcome is known.
 #[derive(Debug)]
 pub(crate) struct Simple {
-    /// Said in this order.
+    /// Sent in this order.
     commands: Vec<Command>,
-    /// Index of the one being said.
+    /// Index of the command that is being sent.
     at: usize,
     state: State,
     tries: u32,
     /// The outcome of an earlier try is not known.
     lost: bool,
     answer: Option<Body>,
-    /// The name to look for when the server refuses.
+    /// The name that is looked for when the server refuses.
     subject: Option<RemotePath>,
 }
 
@@ -36,8 +36,8 @@ enum State {
 }
 
 impl Simple {
-    /// These commands in this order; without any, the standing is all. When the server refuses one,
-    /// the name to look for is that of the first command that has a path.
+    /// Says these commands in this order. Without any, only the standing is wanted. If the server
+    /// refuses one, the dialogue looks for the name of the first command that has a path.
     pub(crate) fn of(commands: Vec<Command>) -> Self {
         let subject = commands.iter().find_map(Command::path).cloned();
         Self {
@@ -74,7 +74,7 @@ impl Simple {
     fn fail(&mut self, cause: &Cause) -> State {
         self.lost |= is_lost(cause);
         if may_retry(cause, self.tries) {
-            // In a new session the first command counts for nothing.
+            // In a new session, the result of the first command does not count.
             self.at = 0;
             return State::Say;
         }
@@ -89,8 +89,9 @@ impl Simple {
         }
     }
 
-    /// What a refusal means now that the parent directory was looked into. A command that was
-    /// said again, since its answer had been lost, is refused where the first one did the work.
+    /// What a refusal means, now that the parent directory was looked into. Where the answer to a
+    /// command was lost, the command is sent again. The server refuses the second one if the first
+    /// one did the work.
     fn judge(&self, known: &Known, mut failure: Failure) -> Result<(), Failure> {
         failure.finding = match known {
             Known::Size(_) | Known::Present => Some(Finding::NamePresent),
@@ -174,7 +175,7 @@ impl Procedure for Simple {
     }
 
     fn begin_again(&mut self) -> bool {
-        // What the first command did is lost with the session.
+        // The effect of the first command is lost with the session.
         let lost = self.at > 0 && matches!(self.state, State::Wait);
         if lost {
             self.at = 0;

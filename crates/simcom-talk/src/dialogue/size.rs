@@ -1,4 +1,4 @@
-//! The size of a file, as a task.
+//! The task that asks for the size of a file.
 
 use bytes::Bytes;
 
@@ -19,7 +19,7 @@ pub(crate) struct Size {
 }
 
 impl Size {
-    /// Of this file.
+    /// Asks for the size of this file.
     pub(crate) fn new(path: RemotePath) -> Self {
         Self {
             inquiry: Inquiry::size_of_content(path),
@@ -66,7 +66,7 @@ impl Procedure for Size {
     }
 }
 
-/// The failure that stands for an inquiry without a size.
+/// The failure that an inquiry without a size leads to.
 pub(crate) fn unknown(known: Known) -> Failure {
     let rejected = Cause::Reported(ErrCode::REJECTED);
     let (name, cause, finding) = match known {
@@ -80,7 +80,7 @@ pub(crate) fn unknown(known: Known) -> Failure {
         Known::Unread(line) => (CommandName::List, Cause::ListingUnread(line), None),
         Known::Failed(name, cause) => (name, cause, None),
     };
-    // A listing needs a data connection, with troubles of its own.
+    // A listing needs a data connection, which can fail in its own ways.
     let stage = if name == CommandName::List {
         Stage::Data
     } else {

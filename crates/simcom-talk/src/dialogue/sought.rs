@@ -6,22 +6,22 @@ use crate::ftps::listing::{Entry, Facts, Kind};
 use crate::ftps::lossless;
 use crate::ftps::value::RemotePath;
 
-/// A name that is looked for, and what the lines of a listing have shown of it so far.
+/// A name that is looked for, and what the lines of a listing have shown about it so far.
 ///
-/// Servers print names as `x`, `./x`, `/pub/x`, or `X;1` (OpenVMS), and all of these are the name. A line
-/// that could not be read speaks against the absence of every name.
+/// Servers print a name as `x`, `./x`, `/pub/x`, or `X;1` (OpenVMS), and all of these are the name. While
+/// a line could not be read, no name is known to be absent.
 #[derive(Debug, Default)]
 pub(crate) struct Sought {
     name: String,
     /// The directory that is listed, where its path is absolute.
     directory: Option<String>,
-    /// Names that differ only in case are one.
+    /// Names that differ only in the case of letters are the same.
     any_case: bool,
     found: Option<(Facts, Bytes)>,
     /// The first line that could not be read.
     unread: Option<Bytes>,
-    /// A line that may be of the name: it could not be read and has the name in it, or the name is
-    /// printed with another directory or other blanks.
+    /// A line that may belong to the name: it could not be read and has the name in it, or the name is
+    /// printed with another directory or with other blanks.
     mentioned: Option<Bytes>,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct Sought {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Agreement {
     Same,
-    /// But for the case of letters.
+    /// It is, except for the case of letters.
     Alike,
     /// It may be: it is printed with another directory, or with other blanks before it.
     Elsewhere,
@@ -74,7 +74,7 @@ impl Sought {
         }
     }
 
-    /// What all names have in common that may be this one: see [`keys`].
+    /// A key that all names share which may be this one: see [`keys`].
     pub(crate) fn key(&self) -> String {
         key(&self.name)
     }
@@ -84,12 +84,12 @@ impl Sought {
         self.found.as_ref()
     }
 
-    /// A line that may be of the name, as it can be shown.
+    /// A line that may belong to the name, in a form that can be shown.
     pub(crate) fn mentioned(&self) -> Option<String> {
         self.mentioned.as_ref().map(|line| shown(line))
     }
 
-    /// A line that speaks against the absence of the name, as it can be shown.
+    /// A line that speaks against the absence of the name, in a form that can be shown.
     pub(crate) fn doubt(&self) -> Option<String> {
         let doubt = self.mentioned.as_ref().or(self.unread.as_ref());
         doubt.map(|line| shown(line))
@@ -102,7 +102,7 @@ impl Sought {
             Some((directory, name)) => (Some(directory), name),
             None => (None, printed),
         };
-        // Names of OpenVMS have no case. That of a directory is read without `.DIR;1`.
+        // Names of OpenVMS have no case. The name of a directory is read without `.DIR;1`.
         let behind = raw.get(lossless::bytes(name).len()..).unwrap_or_default();
         let plain = without_version(name).or_else(|| {
             is_directory(facts)
@@ -113,7 +113,7 @@ impl Sought {
             _ if name == self.name => Agreement::Same,
             Some(plain) if plain.eq_ignore_ascii_case(&self.name) => Agreement::Same,
             _ if is_alike(name, &self.name) => Agreement::Alike,
-            // Blanks before a name may be the server's, or the name's.
+            // Blanks before a name may belong to the line or to the name.
             _ if name.trim_start() == self.name.trim_start() => return Agreement::Elsewhere,
             _ => Agreement::No,
         };
@@ -129,7 +129,7 @@ impl Sought {
         }
     }
 
-    /// Whether a line that could not be read has the name in it, as a word of its own.
+    /// Whether an unreadable line has the name in it as a word of its own.
     fn is_in(&self, line: &[u8]) -> bool {
         let name: &[u8] = &lossless::bytes(&self.name);
         if name.is_empty() {
@@ -155,7 +155,8 @@ impl Sought {
     }
 }
 
-/// The keys of the names that an entry may be of: where many are looked for, those are few.
+/// The keys of the names that an entry may belong to. Where many names are looked for, few of them share
+/// a key.
 pub(crate) fn keys(facts: &Facts) -> impl Iterator<Item = String> {
     let printed = facts.name.trim_end_matches('/');
     let name = printed.rsplit('/').next().unwrap_or(printed);
@@ -167,19 +168,19 @@ fn key(name: &str) -> String {
     lossless::folded(name.trim_start())
 }
 
-/// Whether two names are one where the case of letters does not count.
+/// Whether two names are the same except for the case of letters.
 fn is_alike(one: &str, other: &str) -> bool {
     lossless::folded(one) == lossless::folded(other)
 }
 
-/// The name of OpenVMS in front of its version.
+/// The name of OpenVMS without its version.
 fn without_version(name: &str) -> Option<&str> {
     let (name, version) = name.rsplit_once(';')?;
     let digits = !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit());
     (digits && !name.is_empty()).then_some(name)
 }
 
-/// The beginning of a line, without what a terminal would obey.
+/// The beginning of a line, without characters that a terminal obeys.
 pub(crate) fn shown(line: &[u8]) -> String {
     let cut = line.get(..SHOWN).unwrap_or(line);
     let more = if cut.len() < line.len() { "..." } else { "" };
@@ -235,7 +236,7 @@ mod tests {
         assert!(nothing.doubt().is_none());
     }
 
-    /// A listing in which all names begin with a blank is read as one with two blanks before names.
+    /// In a listing where all names begin with a blank, the parser sees two blanks before each name.
     #[test]
     fn a_name_that_differs_from_one_that_is_there_in_its_blanks_is_neither_found_nor_absent() {
         let known = |name: &str, listing: &str| {
@@ -272,7 +273,7 @@ mod tests {
         assert!(!found(b"caf\xE9", b"caf\xE8", false));
         assert!(!found("caf\u{e9}".as_bytes(), b"caf\xE9", false));
         assert!(!found("caf\u{FFFD}".as_bytes(), b"caf\xE9", false));
-        // Where the case does not count, capitals of Latin-1 count as little.
+        // Where case does not count, it does not count for letters of Latin-1 either.
         assert!(found(b"CAF\xC9", b"caf\xE9", true));
         assert!(!found(b"CAF\xC9", b"caf\xE9", false));
     }

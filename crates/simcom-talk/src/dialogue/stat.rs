@@ -1,4 +1,4 @@
-//! What a name on the server is, as a task.
+//! The task that finds out what a name on the server is.
 
 use bytes::Bytes;
 
@@ -6,14 +6,14 @@ use super::exchange::Response;
 use super::failure::{Cause, Failure, Stage};
 use super::inquiry::Inquiry;
 use super::known::Known;
-use super::operation::{Delivery, Found, Output, Progress, ProgressStage};
+use super::operation::{Delivery, FoundName, Output, Progress, ProgressStage};
 use super::procedure::{Next, Procedure, Saying, Ways};
 use super::size::unknown;
 use crate::ftps::CommandName;
 use crate::ftps::value::RemotePath;
 
-/// Finds a name in the listing of its directory, and asks for the size where it is not listed: many servers hide
-/// some names.
+/// Finds a name in the listing of its directory. Where the listing does not show it, asks for the size: many
+/// servers hide some names.
 #[derive(Debug)]
 pub(crate) struct Stat {
     path: RemotePath,
@@ -26,7 +26,7 @@ pub(crate) struct Stat {
 }
 
 impl Stat {
-    /// Of this path.
+    /// Finds out what this path is.
     pub(crate) fn new(path: RemotePath) -> Self {
         Self {
             inquiry: Inquiry::look(path.clone()),
@@ -49,12 +49,14 @@ impl Procedure for Stat {
                 Err(known) => known,
             };
             if let Some((facts, raw)) = self.inquiry.entry() {
-                let found = Found::Listed(Box::new(facts.clone()), raw.clone());
+                let found = FoundName::Listed(Box::new(facts.clone()), raw.clone());
                 return Next::Finish(Ok(Output::Found(found)));
             }
             match known {
-                Known::Size(size) => return Next::Finish(Ok(Output::Found(Found::Hidden(size)))),
-                // There is no size either.
+                Known::Size(size) => {
+                    return Next::Finish(Ok(Output::Found(FoundName::Hidden(size))));
+                }
+                // The name has no size either.
                 known if self.is_hidden => return Next::Finish(Err(unknown(known))),
                 Known::NoDirectory => return Next::Finish(Err(unknown(known))),
                 Known::Failed(name, cause) if !cause.is_data_channel() => {

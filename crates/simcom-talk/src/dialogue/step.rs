@@ -7,10 +7,10 @@ use super::moment::Moment;
 use super::operation::{Delivery, Output};
 use super::repair::Repaired;
 
-/// The next thing to do. Bytes that arrive at the port are handed in at any time.
+/// The next thing to do. Bytes that arrive at the port may be handed in at any time.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Nothing is under way: begin an operation, or hand in what arrives unasked.
+    /// No operation is under way. Begin one, or hand in unsolicited bytes.
     Idle,
     /// Write these bytes, then ask again. Call [`super::Dialogue::handle_write_deadline`] where they
     /// cannot all be written by `until`.
@@ -20,38 +20,38 @@ pub enum Step {
         /// When to give up.
         until: Moment,
     },
-    /// Hand this to the receiver, then ask again. Call [`super::Dialogue::abandon`] where it is
+    /// Hand this to the receiver, then ask again. Call [`super::Dialogue::abandon`] where the receiver has
     /// gone or takes nothing for too long.
     Deliver(Delivery),
     /// Get the piece that begins at this byte of the content from the source and hand it to
-    /// [`super::Dialogue::handle_piece`]; meanwhile listen. Call [`super::Dialogue::abandon`] where it is
-    /// gone, does not hold that byte any more, or sends nothing for too long.
+    /// [`super::Dialogue::handle_piece`]. Listen meanwhile. Call [`super::Dialogue::abandon`] where the
+    /// source has gone, does not hold that byte any more, or sends nothing for too long.
     Fetch {
-        /// The byte. Goes back where a transfer that broke goes on.
+        /// The position. It goes back where a broken transfer goes on.
         offset: u64,
     },
-    /// Listen until then, and call [`super::Dialogue::handle_deadline`] if nothing came.
+    /// Listen until then. Call [`super::Dialogue::handle_deadline`] if nothing came.
     Listen {
         /// When to give up.
         until: Moment,
     },
-    /// Open the port again and call [`super::Dialogue::handle_port_opened`], or
-    /// [`super::Dialogue::handle_deadline`] if that did not succeed by then.
+    /// Open the port again and call [`super::Dialogue::handle_port_opened`]. If it did not open by then, call
+    /// [`super::Dialogue::handle_deadline`].
     AwaitPort {
         /// When to give up.
         until: Moment,
     },
     /// The standing of the operation cannot be reached, for this reason. Call
-    /// [`super::Dialogue::handle_repair`] with the rung to try next, or with none.
+    /// [`super::Dialogue::handle_repair`] with the rung to try next, or without one.
     Repair(Failure),
-    /// A rung was tried. Given once for each.
+    /// A rung was tried. Given once for each rung.
     Repaired(Repaired),
     /// The operation is over. Given once.
     Done(Result<Output, Failure>),
 }
 
 impl Step {
-    /// Until when the owner waits in this step; `None` where it does not wait, or waits for its own source or
+    /// Until when the owner waits in this step. `None` where it does not wait, or waits for its own source or
     /// receiver for as long as it likes.
     #[must_use]
     pub const fn deadline(&self) -> Option<Moment> {

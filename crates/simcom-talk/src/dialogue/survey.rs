@@ -1,4 +1,4 @@
-//! Many names of one directory, looked for in one listing.
+//! The task that looks for many names of one directory in one listing.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,9 @@ use super::exchange::{Outcome, Response};
 use super::failure::{Cause, Failure, Stage};
 use super::inquiry::Inquiry;
 use super::known::{Known, known};
-use super::operation::{self, Delivery, Output, Progress, ProgressStage, Seen, Surveyed, Wanted};
+use super::operation::{
+    self, Delivery, Output, Progress, ProgressStage, Surveyed, SurveyedName, WantedName,
+};
 use super::procedure::{Next, Procedure, Saying, Ways, may_retry};
 use super::size;
 use super::sought::{Sought, keys};
@@ -16,16 +18,16 @@ use crate::ftps::listing::{Entry, Lines};
 use crate::ftps::value::RemotePath;
 use crate::ftps::{Command, CommandName};
 
-/// Lists a directory, and tells of each name what [`Inquiry`] would make of that listing. What the listing
-/// does not show, or shows with a size that is not the one expected, is asked for by SIZE: a listing may hide
-/// names, may be cut off, and may be of another directory. A directory that cannot be listed is no failure:
-/// each name is asked for then.
+/// Lists a directory, and tells for each name what [`Inquiry`] would make of that listing. A name that the
+/// listing does not show, or shows with an unexpected size, is asked for by SIZE: a listing may hide names,
+/// may be cut off, and may belong to another directory. A directory that cannot be listed is no failure: each
+/// name is then asked for.
 #[derive(Debug)]
 pub(crate) struct Survey {
     directory: Option<RemotePath>,
     asks: bool,
     names: Vec<Name>,
-    /// Which names an entry may be of.
+    /// Which names an entry may belong to.
     by_key: HashMap<String, Vec<usize>>,
     state: State,
     lines: Lines,
@@ -42,7 +44,7 @@ pub(crate) struct Survey {
 
 #[derive(Debug)]
 struct Name {
-    wanted: Wanted,
+    wanted: WantedName,
     sought: Sought,
     /// What SIZE has told.
     told: Option<Known>,
@@ -51,7 +53,7 @@ struct Name {
 #[derive(Debug)]
 enum State {
     List,
-    /// Which of the names is asked for.
+    /// The index of the name that is asked for.
     Ask(usize, Box<Inquiry>),
     Over(Option<Failure>),
 }
@@ -105,13 +107,13 @@ impl Survey {
         }
     }
 
-    /// What the listing shows of a name; `None`: there is none.
+    /// What the listing shows of a name. `None`: there is no listing.
     fn listed(&self, name: &Name) -> Option<Known> {
         self.is_listed
             .then(|| known(&name.sought, self.unread.as_ref()))
     }
 
-    /// The first name from `at` on that is to be asked for.
+    /// The first name from `at` on that must be asked for.
     fn ask(&self, at: usize) -> State {
         let wanting = |(_, name): &(usize, &Name)| {
             let listed = self.listed(name);
@@ -134,16 +136,16 @@ impl Survey {
         State::Ask(at, Box::new(inquiry))
     }
 
-    /// A name was asked for.
+    /// Takes the answer about a name.
     fn answered(&mut self, at: usize, known: Known) -> State {
-        // The link has failed: what the listing has shown is all there is.
+        // The link has failed: there is no more than what the listing has shown.
         if matches!(known, Known::Failed(..)) && self.is_listed {
             return State::Over(None);
         }
         if let Known::Failed(..) = known {
             return State::Over(Some(size::unknown(known)));
         }
-        // Without their directory none of the others is there.
+        // Where the directory does not exist, none of the other names does.
         let all_gone = known == Known::NoDirectory && !self.is_listed;
         let last = if all_gone { self.names.len() } else { at + 1 };
         for name in self.names.get_mut(at..last).unwrap_or_default() {
@@ -152,7 +154,7 @@ impl Survey {
         self.ask(last)
     }
 
-    fn seen(&self, name: &Name) -> Seen {
+    fn seen(&self, name: &Name) -> SurveyedName {
         let listed = || self.listed(name).unwrap_or(Known::Undecided(None));
         let entry = name.sought.found().map(|(facts, raw)| Entry {
             facts: Some(facts.clone()),
@@ -162,7 +164,7 @@ impl Survey {
             Known::Size(size) => Ok(size),
             known => Err(size::unknown(known)),
         };
-        Seen { entry, size }
+        SurveyedName { entry, size }
     }
 
     fn failure(&self, cause: Cause) -> Failure {
@@ -219,7 +221,7 @@ impl Procedure for Survey {
                 self.state = self.ask(0);
             }
             (State::List, Outcome::Failed(cause)) => {
-                // Another listing follows, or none: what this one has shown may be not all of it.
+                // Another listing follows, or none: this one may not have shown everything.
                 self.lines = lines(self.now);
                 self.unread = None;
                 for name in &mut self.names {

@@ -1,4 +1,5 @@
-//! The conductor: carries an operation through bring-up, resynchronisation, planning and task.
+//! The dialogue itself: it leads an operation through bring-up, resynchronisation, planning and
+//! task.
 
 mod abort_cost;
 mod climb;

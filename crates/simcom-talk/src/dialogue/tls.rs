@@ -1,4 +1,4 @@
-//! Telling the module what TLS must prove, before it logs in.
+//! Tells the module what TLS must prove, before it logs in.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -8,33 +8,34 @@ use super::failure::{Cause, Failure, Stage};
 use super::operation::Output;
 use super::procedure::{Next, Procedure, Saying};
 use crate::at::CommandLine;
-use crate::ftps::tls::{ModuleFile, TlsFloor, TlsPolicy};
+use crate::ftps::tls::{TlsFile, TlsFloor, TlsPolicy};
 use crate::ftps::value::Server;
-use crate::ftps::{CommandName, Profile, Timing};
+use crate::ftps::{CommandName, ModuleProfile, Timing};
 
-/// What the SSL contexts of the module are set to. They are volatile: nothing is known of them
-/// after the module has started.
+/// The settings of the module's SSL contexts. They are volatile: after a restart of the module
+/// nothing is known of them.
 #[derive(Debug, Default)]
 pub(crate) struct Secured {
     policy: Option<TlsPolicy>,
-    /// Files on the module that may not be what their names say.
+    /// Files on the module whose content may not be what their names say.
     suspects: BTreeSet<String>,
     /// Files that were doubted once since the module started.
     doubted: BTreeSet<String>,
 }
 
-/// How many files are loaded anew because a handshake failed. Far more than servers are
-/// configured, and few enough for flash memory, since callers may bring certificates of their own.
+/// How many files are loaded again because a handshake failed. This is far more than the configured
+/// servers need, and little enough for flash memory, since callers may bring certificates of their
+/// own.
 const DOUBTS: usize = 64;
 
 impl Secured {
-    /// What must be said before the module logs in there; `None` where nothing is.
-    pub(crate) fn towards(&self, server: &Server, profile: &Profile) -> Option<TlsSetup> {
+    /// What must be set before the module logs in there. `None` where nothing must be.
+    pub(crate) fn towards(&self, server: &Server, profile: &ModuleProfile) -> Option<TlsSetup> {
         let reached = !server.server_type.is_tls() || self.policy.as_ref() == Some(&server.tls);
         (!reached).then(|| TlsSetup::new(&server.tls, profile, &self.suspects))
     }
 
-    /// All of it was said.
+    /// All settings were made.
     pub(crate) fn reached(&mut self, setup: &TlsSetup) {
         self.policy = Some(setup.policy.clone());
         for file in setup.policy.files() {
@@ -42,7 +43,7 @@ impl Secured {
         }
     }
 
-    /// It broke off: part of it may be set, and part of a certificate may be stored.
+    /// The setup broke off: some settings may be made, and a part of a certificate may be stored.
     pub(crate) fn broken(&mut self, setup: &TlsSetup) {
         self.policy = None;
         if let Phase::Load(file) = &setup.phase {
@@ -50,8 +51,8 @@ impl Secured {
         }
     }
 
-    /// The proof of one side was not accepted. Returns whether that may be the module's fault: a
-    /// file that was cut or changed on its way to the module is loaded anew, once.
+    /// One side did not accept the other's proof. Returns whether that may be the module's fault. A
+    /// file that was cut or changed on its way to the module is loaded again, once.
     pub(crate) fn doubt(&mut self, server: &Server) -> bool {
         self.policy = None;
         if !server.server_type.is_tls() {
@@ -69,18 +70,18 @@ impl Secured {
     }
 }
 
-/// Loads the files that the module does not have, and sets the SSL contexts. A module
-/// that does not take what is asked of it is not used for the login.
+/// Loads the files that the module does not have, and sets the SSL contexts. A module that does not
+/// take these settings is not used for the login.
 #[derive(Debug)]
 pub(crate) struct TlsSetup {
     policy: TlsPolicy,
-    /// Files to load, those of them that the module may have included until it was asked.
-    files: VecDeque<ModuleFile>,
-    /// What is stored under these names is replaced.
+    /// Files to load. Until the module was asked, this includes files that it may have.
+    files: VecDeque<TlsFile>,
+    /// Files of these names on the module are replaced.
     suspects: BTreeSet<String>,
     phase: Phase,
     settings: std::vec::IntoIter<Setting>,
-    /// The setting being made.
+    /// The setting that is being made.
     current: Option<Setting>,
     ended: Option<Failure>,
 }
@@ -88,8 +89,8 @@ pub(crate) struct TlsSetup {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Phase {
     List,
-    Delete(ModuleFile),
-    Load(ModuleFile),
+    Delete(TlsFile),
+    Load(TlsFile),
     Set,
 }
 
@@ -97,20 +98,21 @@ enum Phase {
 struct Setting {
     name: CommandName,
     line: CommandLine,
-    /// A login without it would not be what was asked for. A module that refuses one of the
-    /// others does not know it, and then nothing is left over from someone else either.
+    /// Without this setting, the login would not be what was asked for. A module that refuses one
+    /// of the other settings does not know it, and then nothing of an earlier login is left over
+    /// either.
     needed: bool,
 }
 
 /// Every answer comes from the module itself, some of them from its flash memory.
 const TIMING: Timing = Timing {
-    // From the last byte written: 10240 bytes take 11 s at 9600 baud.
+    // From the last byte written on: 10240 bytes take 11 s at 9600 baud.
     outcome: Duration::from_secs(30),
     ..Timing::DEFAULT
 };
 
 impl TlsSetup {
-    fn new(policy: &TlsPolicy, profile: &Profile, suspects: &BTreeSet<String>) -> Self {
+    fn new(policy: &TlsPolicy, profile: &ModuleProfile, suspects: &BTreeSet<String>) -> Self {
         let files = VecDeque::from(policy.files());
         Self {
             phase: if files.is_empty() {
@@ -135,8 +137,8 @@ impl TlsSetup {
         self.ended = Some(Failure::new(cause.clone(), Some(command), stage));
     }
 
-    /// Keeps of the files those that the module must be given. A module that does not tell may
-    /// have them; it is told to take them all the same.
+    /// Keeps those of the files that the module must be given. A module that does not tell may have
+    /// them. It is told to use them all the same.
     fn compare(&mut self, listed: &Response, refused: bool) {
         let suspects = &mut self.suspects;
         self.files.retain(|file| {
@@ -149,7 +151,7 @@ impl TlsSetup {
         });
     }
 
-    /// The next file, or the settings when there is none.
+    /// The next file, or the settings when no file is left.
     fn next_file(&mut self) -> Phase {
         match self.files.pop_front() {
             Some(file) if self.suspects.contains(file.name()) => Phase::Delete(file),
@@ -172,7 +174,7 @@ impl TlsSetup {
             // There may have been nothing to delete.
             Phase::Delete(file) => Phase::Load(file),
             Phase::Load(file) if refused => {
-                // What is stored under its name now, nobody knows.
+                // Nobody knows what is stored under its name now.
                 self.phase = Phase::Load(file);
                 return self.fail(&refusal(response), response.name);
             }
@@ -247,9 +249,9 @@ fn refusal(response: &Response) -> Cause {
     Cause::Refused(response.refusal().cloned())
 }
 
-/// All of a policy, the parts that ask for nothing included: what another server needed must not
-/// count for this one.
-fn settings(policy: &TlsPolicy, profile: &Profile) -> Vec<Setting> {
+/// All settings of a policy, including those that ask for nothing: a setting for another server
+/// must not count for this one.
+fn settings(policy: &TlsPolicy, profile: &ModuleProfile) -> Vec<Setting> {
     let mut settings = Vec::new();
     let floor = policy.floor != TlsFloor::Any;
     let authmode = policy.authmode();
@@ -270,10 +272,10 @@ fn settings(policy: &TlsPolicy, profile: &Profile) -> Vec<Setting> {
                 .finish(),
             floor,
         );
-        // The dates in certificates are not looked at. The clock of a module starts in the past
-        // at every power-up and is put right by the network only where the operator sends the
-        // time; every certificate would be "not yet valid", and a device in the field out of
-        // reach. Who signed it is checked all the same.
+        // The dates in certificates are not checked. The clock of a module starts in the past at
+        // every power-up, and the network corrects it only where the operator sends the time. Every
+        // certificate would be "not yet valid", and a device in the field out of reach. Signatures
+        // are checked all the same.
         set(
             "AT+CSSLCFG=\"ignorelocaltime\"",
             line("ignorelocaltime").number(1).finish(),
@@ -284,14 +286,14 @@ fn settings(policy: &TlsPolicy, profile: &Profile) -> Vec<Setting> {
             line("enableSNI").number(u64::from(policy.sni)).finish(),
             policy.sni,
         );
-        // TODO-correctness: no manual says whether the module holds the name in the certificate
-        // against the one it connects to, or only asks who signed it.
+        // TODO-correctness: no manual says whether the module compares the name in the certificate
+        // with the name it connects to, or only checks the signature.
         set(
             "AT+CSSLCFG=\"authmode\"",
             line("authmode").number(authmode).finish(),
             authmode > 0,
         );
-        let mut name = |command, key, file: &ModuleFile| {
+        let mut name = |command, key, file: &TlsFile| {
             set(command, line(key).quoted(file.name()).finish(), true);
         };
         if let Some(ca) = policy.ca() {

@@ -5,27 +5,27 @@ use std::ops::Range;
 
 use bytes::{Buf, BytesMut};
 
-/// The last bytes that an upload has handed to the module, with their position in the file: what
-/// the server has is told by them, when the source has forgotten them or is gone.
+/// The last bytes that an upload has handed to the module, with their position in the file. They
+/// tell what the server has when the source has forgotten the bytes or has gone.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Trail {
-    /// The byte of the file behind the last.
+    /// The position behind the last byte.
     end: u64,
     bytes: BytesMut,
 }
 
-/// Bytes that are kept. A link that breaks loses what was on its way: a TCP window at most, which
-/// is 64 KiB where it is not scaled (RFC 9293 §3.1), and what the module had taken beyond it, which
-/// flow control on the port keeps small. The server's end lies no further back than that.
+/// Bytes that are kept. A link that breaks loses what was on its way: at most a TCP window, which
+/// is 64 KiB without scaling (RFC 9293 §3.1), and the bytes in the module, which flow control on
+/// the port keeps few. The server's file ends no further back than that.
 const KEPT: usize = 64 * 1024;
 
 impl Trail {
     /// How many of the last bytes are kept.
     pub(crate) const KEPT: u64 = KEPT as u64;
 
-    /// These bytes were handed over, of which the first is this byte of the file.
+    /// Adds bytes that were handed over. `at` is the position of the first of them.
     pub fn put(&mut self, at: u64, bytes: &[u8]) {
-        // What is known already is the same when it is written again.
+        // Known bytes are the same when they are written again.
         let known = usize::try_from(self.end.saturating_sub(at)).unwrap_or(usize::MAX);
         let news = match bytes.get(known..) {
             _ if at > self.end || at < self.start() => {
@@ -73,7 +73,7 @@ mod tests {
             for (turn, bytes) in content.chunks(part).enumerate() {
                 let at = turn * part;
                 trail.put(at as u64, bytes);
-                // Once more, as a block whose outcome was lost.
+                // The same bytes again, as for a block whose outcome was lost.
                 trail.put(at as u64, bytes);
                 let end = (at + bytes.len()) as u64;
                 let last = &bytes[bytes.len() - 7..];

@@ -1,4 +1,4 @@
-//! Writing a file: one escaped stream behind a prompt, or blocks.
+//! Writes a file: as one escaped stream behind a prompt, or in blocks.
 
 mod block_transfer;
 mod blocks;

@@ -5,7 +5,7 @@ use crate::at::CommandLine;
 use crate::at::args::CommandLineBuilder;
 use crate::ftps::command_name::CommandName;
 use crate::ftps::non_ascii;
-use crate::ftps::profile::Profile;
+use crate::ftps::profile::ModuleProfile;
 use crate::ftps::value::{RemotePath, TransferType, ValueError, is_escape};
 
 impl Command {
@@ -13,9 +13,9 @@ impl Command {
     ///
     /// # Errors
     /// [`ValueError::TooLong`] for an argument or a line beyond the limits of the profile, [`ValueError::NotAscii`] and
-    /// [`ValueError::Escape`] for a path for which the command has no form, [`ValueError::UnknownDrive`], and what
-    /// [`Storage::encode`](crate::ftps::Storage::encode) has. Nothing may be written then.
-    pub fn encode(&self, profile: &Profile) -> Result<CommandLine, ValueError> {
+    /// [`ValueError::Escape`] for a path that the command has no form for, [`ValueError::UnknownDrive`], and the errors
+    /// of [`Storage::encode`](crate::ftps::Storage::encode). The command must not be sent then.
+    pub fn encode(&self, profile: &ModuleProfile) -> Result<CommandLine, ValueError> {
         let name = self.name();
         let line = match self {
             Self::Start
@@ -110,17 +110,17 @@ fn within(text: &str, max: usize) -> Result<(), ValueError> {
 }
 
 /// Whether a command takes a path on this module.
-pub fn takes(name: CommandName, path: &RemotePath, profile: &Profile) -> bool {
+pub fn takes(name: CommandName, path: &RemotePath, profile: &ModuleProfile) -> bool {
     path_argument(name, path, profile).is_ok()
 }
 
-/// Begins a line whose first argument is a path. Names outside ASCII go as hexadecimal UTF-8
-/// with a prefix outside the quotation marks, where the command has that form; so do those with a
-/// backslash that a module may read as another character: as digits they can be read in one way only.
+/// Begins a line whose first argument is a path. Where the command has that form, names outside ASCII go as hexadecimal
+/// UTF-8 with a prefix outside the quotation marks. So do names with a backslash that a module may read as another
+/// character: hexadecimal digits can be read in only one way.
 fn path_argument(
     name: CommandName,
     path: &RemotePath,
-    profile: &Profile,
+    profile: &ModuleProfile,
 ) -> Result<CommandLineBuilder, ValueError> {
     let line = CommandLine::write(name.as_str());
     let text = path.as_str();
@@ -152,7 +152,7 @@ mod tests {
     use crate::ftps::value::{Drive, Host, Offset, Password, Server, ServerType, Username};
 
     fn encoded(command: &Command) -> String {
-        let line = command.encode(&Profile::careful()).unwrap();
+        let line = command.encode(&ModuleProfile::careful()).unwrap();
         String::from_utf8(line.bytes().to_vec()).unwrap()
     }
 
@@ -232,11 +232,11 @@ mod tests {
             offset: Offset::new(offset).unwrap(),
             bytes: None,
         };
-        let line = |command: Command, profile: &Profile| {
+        let line = |command: Command, profile: &ModuleProfile| {
             let line = command.encode(profile)?;
             Ok(String::from_utf8(line.bytes().to_vec()).unwrap())
         };
-        let (sim7600, a76xx) = (Profile::sim7600(), Profile::a76xx());
+        let (sim7600, a76xx) = (ModuleProfile::sim7600(), ModuleProfile::a76xx());
         let get = Command::GetFile(file(Drive::E, 0));
         assert_eq!(
             line(get.clone(), &sim7600).unwrap(),
@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn names_outside_ascii_are_refused_where_the_command_has_no_form_for_them() {
-        let profile = Profile::careful();
+        let profile = ModuleProfile::careful();
         for command in [
             Command::MakeDirectory(path("\u{e4}")),
             Command::Size(path("\u{e4}")),
@@ -267,8 +267,11 @@ mod tests {
         let get = Command::Get(path("/a\\41"), Offset::ZERO);
         assert_eq!(encoded(&get), "AT+CFTPSGET={non-ascii}\"2F615C3431\"\r");
         let size = Command::Size(path("/a\\41"));
-        assert_eq!(size.encode(&Profile::careful()), Err(ValueError::Escape));
-        assert_eq!(get.encode(&Profile::a76xx()), Err(ValueError::Escape));
+        assert_eq!(
+            size.encode(&ModuleProfile::careful()),
+            Err(ValueError::Escape)
+        );
+        assert_eq!(get.encode(&ModuleProfile::a76xx()), Err(ValueError::Escape));
         assert_eq!(
             encoded(&Command::Get(path("/a\\b"), Offset::ZERO)),
             "AT+CFTPSGET=\"/a\\b\"\r"
@@ -281,7 +284,7 @@ mod tests {
         let mut login = (*server(&long)).clone();
         login.host = Host::new("h".repeat(250)).unwrap();
         login.password = Password::new("p".repeat(250)).unwrap();
-        let refused = Command::Login(Arc::new(login)).encode(&Profile::sim7600());
+        let refused = Command::Login(Arc::new(login)).encode(&ModuleProfile::sim7600());
         assert!(
             matches!(refused, Err(ValueError::TooLong { max: 559, .. })),
             "{refused:?}"

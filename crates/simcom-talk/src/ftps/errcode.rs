@@ -12,7 +12,7 @@ impl ErrCode {
     pub const SUCCESS: Self = Self(0);
     /// 1: TLS alert.
     pub const SSL_ALERT: Self = Self(1);
-    /// 2: the module does not know.
+    /// 2: unknown error.
     pub const UNKNOWN: Self = Self(2);
     /// 3: another operation is under way.
     pub const BUSY: Self = Self(3);
@@ -59,14 +59,14 @@ impl ErrCode {
         self.0
     }
 
-    /// Whether the command did what it was asked.
+    /// Whether the command succeeded.
     #[must_use]
     pub const fn is_success(self) -> bool {
         self.0 == 0
     }
 
-    /// Whether the table has this number for a failure: 1 to 17, and 421. A size of so many
-    /// bytes has the same shape on the wire (SIMCom manual L1219).
+    /// Whether the table has this number for a failure: 1 to 17, and 421. A size of the same value
+    /// looks the same on the wire (SIMCom manual L1219).
     #[must_use]
     pub const fn is_known_failure(number: u64) -> bool {
         matches!(number, 1..=17 | 421)

@@ -6,7 +6,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 pub const END: u8 = 0x1A;
 pub(crate) const ETX: u8 = 0x03;
 
-/// Content as it goes on the wire: each 0x03 and each 0x1A gets a 0x03 before it.
+/// Content as it goes on the wire: a 0x03 stands before each 0x03 and each 0x1A.
 #[must_use]
 pub fn escape(content: &Bytes) -> Bytes {
     let special = content

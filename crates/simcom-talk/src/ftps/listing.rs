@@ -1,7 +1,7 @@
-//! Listings: the server's own text, cut into lines and read as far as it can be.
+//! Listings: the server's text, cut into lines and read as far as possible.
 //!
-//! RFC 959 leaves the text of `LIST` to the server. A line is read where it has one form and
-//! one meaning; all others are handed on as they are, since a wrong reading is worse than none.
+//! RFC 959 leaves the text of `LIST` to the server. A line is read where it has one form and one
+//! meaning. All other lines are handed on as they are, since a wrong reading is worse than none.
 
 mod date;
 mod datelike;
@@ -10,7 +10,6 @@ mod entry;
 mod eplf;
 mod heading;
 mod ibm;
-mod line;
 mod mlst;
 mod month;
 mod mvs;
@@ -36,18 +35,19 @@ use bytes::{Buf as _, Bytes, BytesMut};
 
 pub use entry::{Entry, Facts, Kind};
 use heading::{Heading, heading};
+use reading::Reading;
 use whole::Whole;
 
-/// Cuts a listing that comes in blocks into entries: a line may be split by a block's end.
+/// Cuts a listing that comes in blocks into entries. The end of a block may split a line.
 ///
-/// Every line gives an entry, but for those that are none: empty ones, `total 12`, headings, the
-/// directory itself and its parent. Where no line has a form that is known, they may be bare names,
-/// and `total 12` is one of them. Entries come in the order of their lines. Some come later
-/// than their line, since other lines tell what it means; [`Lines::finish`] gives the last.
+/// Every line gives an entry, except empty lines, `total 12`, headings, the directory itself and
+/// its parent. In a listing where no line has a known form, the lines may be bare names, and `total
+/// 12` is one of them. Entries come in the order of their lines. Some come later than their line,
+/// since other lines decide what it means; [`Lines::finish`] returns the last ones.
 #[derive(Debug)]
 pub struct Lines {
     rest: BytesMut,
-    /// Inside a line that was too long: drop everything up to its end.
+    /// The last line was too long: everything up to its end is dropped.
     skipping: bool,
     /// The first half of a line (OpenVMS).
     half: Option<Bytes>,
@@ -67,13 +67,13 @@ impl Default for Lines {
 }
 
 impl Lines {
-    /// Nothing received. Dates without a year are absent, since the time is not known.
+    /// Begins a listing. Dates without a year are absent, since the time is not known.
     #[must_use]
     pub fn new() -> Self {
         Self::with(None)
     }
 
-    /// Nothing received. The time tells the year of dates that have none.
+    /// Begins a listing. The time gives a year to dates that have none.
     #[must_use]
     pub fn at(now: SystemTime) -> Self {
         Self::with(Some(now))
@@ -89,7 +89,7 @@ impl Lines {
         }
     }
 
-    /// Takes the next bytes and gives the entries that are complete and certain.
+    /// Takes the next bytes. Returns the entries that are complete and certain.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<Entry> {
         let mut entries = Vec::new();
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
@@ -104,7 +104,7 @@ impl Lines {
         entries
     }
 
-    /// The listing is complete: gives all that is left.
+    /// The listing is complete: returns all entries that are left.
     pub fn finish(&mut self) -> Vec<Entry> {
         let mut entries = Vec::new();
         self.take(&mut entries);
@@ -137,7 +137,7 @@ impl Lines {
         while line.last() == Some(&b'\r') {
             line.truncate(line.len() - 1);
         }
-        // Some end lines with LF CR.
+        // Some servers end lines with LF CR.
         while line.first() == Some(&b'\r') {
             line.advance(1);
         }
@@ -156,14 +156,14 @@ impl Lines {
     }
 
     fn read(&mut self, line: Bytes, entries: &mut Vec<Entry>) {
-        // Some end lines with CR alone. A name may have one, but is no line behind it.
+        // Some servers end lines with CR alone. A name may have a CR, but no line behind it.
         let mut parts = line.split(|byte| *byte == b'\r');
         if parts.clone().count() > 1 {
             let readings: Option<Vec<_>> = parts
                 .by_ref()
                 .map(|part| {
                     let part = line.slice_ref(part);
-                    line::read(&part).map(|reading| (part, reading))
+                    reading_of(&part).map(|reading| (part, reading))
                 })
                 .collect();
             if let Some(readings) = readings {
@@ -173,7 +173,7 @@ impl Lines {
                 return;
             }
         }
-        if let Some(reading) = line::read(&line) {
+        if let Some(reading) = reading_of(&line) {
             self.whole.push(line, Some(reading), entries);
         } else if vms::is_first_half(&line) {
             self.half = Some(line);
@@ -193,4 +193,16 @@ impl Lines {
             self.whole.push(line, reading, entries);
         }
     }
+}
+
+/// Reads a line. `None` where it has no known form, or could mean more than one thing.
+fn reading_of(line: &Bytes) -> Option<Reading> {
+    unix::read(line)
+        .or_else(|| dos::read(line))
+        .or_else(|| eplf::read(line))
+        .or_else(|| mlst::read(line))
+        .or_else(|| vms::read(line))
+        .or_else(|| mvs::read(line))
+        .or_else(|| ibm::read(line))
+        .or_else(|| rare::read(line))
 }

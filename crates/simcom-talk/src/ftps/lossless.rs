@@ -1,14 +1,14 @@
-//! Names of a server as text that loses nothing.
+//! Names of a server as text that loses no byte.
 //!
 //! A name on a server is bytes, and an old server has names in Latin-1 or another code. The daemon joins, cuts
 //! and compares names as text. So a byte that is no part of UTF-8 becomes a character that stands for this byte
-//! and for nothing else, as Python does it (PEP 383). Two texts are equal exactly where the bytes are. The
-//! character U+FFFD is never in such a text: its own bytes are kept in the same way. Nothing of this leaves the
-//! daemon: a client is told text for people ([`shown`]) and the bytes themselves ([`bytes()`]).
+//! and for nothing else, as in Python (PEP 383). Two texts are equal if and only if their bytes are. The
+//! character U+FFFD is never in such a text: its own bytes are kept in the same way. These characters never leave
+//! the daemon: a client gets text for people ([`shown`]) and the bytes themselves ([`bytes()`]).
 
 use std::borrow::Cow;
 
-/// Stands for the byte 0; the bytes from 0x80 on are used. These are the last characters of the last plane,
+/// Stands for the byte 0; only the bytes from 0x80 on are used. These are the last characters of the last plane,
 /// which is for private use. A name that has them in UTF-8 is kept byte by byte.
 const BASE: u32 = 0x0010_FF00;
 
@@ -30,7 +30,8 @@ pub fn text(bytes: &[u8]) -> String {
     text
 }
 
-/// The bytes as text in which each byte beyond ASCII stands for itself, also where several would be a character.
+/// The bytes as text in which each byte beyond ASCII stands for itself, even where several would form a
+/// character.
 pub fn kept_bytes(bytes: &[u8]) -> String {
     let character = |byte: u8| {
         if byte.is_ascii() {
@@ -57,12 +58,12 @@ pub fn bytes(text: &str) -> Cow<'_, [u8]> {
     Cow::Owned(bytes)
 }
 
-/// Whether a text is what it stands for, so that it may be told as it is.
+/// Whether a text is the same as the name it stands for, so that a client may get it as it is.
 pub fn is_utf8(text: &str) -> bool {
     text.chars().all(|character| byte_of(character).is_none())
 }
 
-/// For people: what is not UTF-8 becomes U+FFFD. It names nothing any more.
+/// Text for people: bytes that are not UTF-8 become U+FFFD. It does not name the file any more.
 pub fn shown(text: &str) -> Cow<'_, str> {
     if is_utf8(text) {
         return Cow::Borrowed(text);
@@ -70,9 +71,9 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     Cow::Owned(String::from_utf8_lossy(&bytes(text)).into_owned())
 }
 
-/// In small letters, for names that may be one where the case of letters does not count. A byte that is not UTF-8
-/// is read as Latin-1. Most codes of Europe (ISO 8859, Windows-125x, KOI8) have the two forms of a letter at the
-/// same two places from 0xC0 on, so that this finds them too.
+/// The name in lower case, for servers on which the case of letters may not count. A byte that is not UTF-8 is
+/// read as Latin-1. Most codes of Europe (ISO 8859, Windows-125x, KOI8) have the two forms of a letter at the
+/// same two places from 0xC0 on, so that this works for them too.
 pub fn folded(text: &str) -> String {
     let plain = |character| byte_of(character).map_or(character, char::from);
     let plain: String = text.chars().map(plain).collect();
@@ -84,7 +85,7 @@ fn kept(byte: u8) -> char {
     char::from_u32(BASE + u32::from(byte)).unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 
-/// The byte that a character stands for; `None` where it stands for itself.
+/// The byte that a character stands for. `None` where the character stands for itself.
 pub fn byte_of(character: char) -> Option<u8> {
     let byte = u32::from(character).checked_sub(BASE)?;
     u8::try_from(byte).ok().filter(|byte| *byte >= 0x80)

@@ -22,7 +22,7 @@ pub use command::Command;
 pub use command_name::{CommandName, StorageCommandName};
 pub use encode::takes;
 pub use errcode::ErrCode;
-pub use profile::Profile;
+pub use profile::ModuleProfile;
 pub use quirk::Quirks;
 pub use report::{Body, Report};
 pub use response_form::{ResponseForm, Timing};

@@ -2,22 +2,21 @@
 
 use super::lossless;
 
-/// What stands outside the quotation marks.
+/// The part outside the quotation marks.
 pub(crate) const PREFIX: &str = "{non-ascii}";
 
-/// What goes between the quotation marks, in capitals (SIMCom manual, "AT Commands for File
-/// System").
+/// The part between the quotation marks, in capitals (SIMCom manual, "AT Commands for File System").
 ///
-// TODO-correctness: the manual gives the encoding for the file system commands only (UTF-8); for
-// the FTPS commands it is assumed to be the same.
-// TODO-correctness: that a module hands bytes on that are not UTF-8 is assumed: it would have to look for that. A
-// file `AT+CFTPSPUT={non-ascii}"E9"` on a server that takes any byte would tell on hardware.
+// TODO-correctness: the manual gives the encoding only for the file system commands (UTF-8). For the FTPS
+// commands it is assumed to be the same. TODO-correctness: a module is assumed to hand on bytes that are not
+// UTF-8, since it would have to check for them otherwise. A file `AT+CFTPSPUT={non-ascii}"E9"` on a server that
+// takes any byte would tell on hardware.
 pub(crate) fn hex(text: &str) -> String {
     let bytes = lossless::bytes(text);
     bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }
 
-/// Reads a string in quotation marks, in either form. What is not UTF-8 is kept ([`lossless`]).
+/// Reads a string in quotation marks, in either form. Bytes that are not UTF-8 are kept ([`lossless`]).
 pub(crate) fn text(body: &str) -> Option<String> {
     let (quoted, is_hex) = match body.strip_prefix(PREFIX) {
         Some(rest) => (rest, true),

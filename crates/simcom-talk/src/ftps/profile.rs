@@ -1,12 +1,12 @@
-//! What a module can do: rows of data for the families, refined by what the module itself says.
+//! What a module can do: a row of data for each family, refined by what the module itself says.
 
 use super::command_name::{CommandName, StorageCommandName};
 use super::value::Drive;
 
 /// The limits and abilities of a module.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Profile {
-    /// For people.
+pub struct ModuleProfile {
+    /// The name, for people.
     pub name: &'static str,
     /// Longest path argument, in bytes between the quotation marks.
     pub max_path: usize,
@@ -37,7 +37,7 @@ pub struct Profile {
     pub non_ascii_files: bool,
 }
 
-/// Verbs that the SIM7500/SIM7600 manual documents with `{non-ascii}` (L1206 to L1215).
+/// Commands that the SIM7500/SIM7600 manual documents with `{non-ascii}` (L1206 to L1215).
 pub const NON_ASCII: [CommandName; 8] = [
     CommandName::RemoveDirectory,
     CommandName::DeleteFile,
@@ -59,7 +59,7 @@ pub const NON_ASCII_FILES: [StorageCommandName; 5] = [
     StorageCommandName::Read,
 ];
 
-impl Profile {
+impl ModuleProfile {
     /// SIM7500 and SIM7600 (SIMCom manual L1201 to L1219; line limit: SIM7500/SIM7600 AT
     /// manual V3.00 §1.4.4).
     #[must_use]
@@ -75,9 +75,9 @@ impl Profile {
             mode: false,
             max_module_path: 254,
             drives: &[(Drive::F, 1), (Drive::D, 2), (Drive::E, 3)],
-            // TODO-correctness: which of the ten contexts the service uses is documented nowhere.
-            // The first is what SIMCom's other services begin with; a login with a wrong CA, which
-            // must fail, tells on hardware.
+            // TODO-correctness: no document says which of the ten contexts the service uses.
+            // SIMCom's other services begin with the first. A login with a wrong CA, which must
+            // fail, tells on hardware.
             tls_contexts: &[0],
             binds_tls: false,
             non_ascii: true,
@@ -102,27 +102,28 @@ impl Profile {
             tls_contexts: &[0],
             binds_tls: true,
             non_ascii: false,
-            // `AT+CFTRANRX` alone has the form there (§13): such a file could be written, and then
-            // be neither listed nor deleted, nor its size be asked for.
+            // Only `AT+CFTRANRX` has the form there (§13). A file written with it could neither be
+            // listed nor deleted, and its size could not be asked for.
             non_ascii_files: false,
         }
     }
 
-    /// An unknown module: the lengths that all documents allow for strings, and nothing that
-    /// only some families have but names outside ASCII, which a module without them refuses.
+    /// An unknown module: the lengths that all documents allow for strings, and no ability that
+    /// only some families have. Names outside ASCII are the exception: a module that cannot take
+    /// them refuses them.
     #[must_use]
     pub const fn careful() -> Self {
         Self {
             name: "unknown",
             mode: false,
             non_ascii: true,
-            // The one number that all families agree on.
+            // The one number on which all families agree.
             drives: &[(Drive::D, 2)],
             ..Self::a76xx()
         }
     }
 
-    /// The profile of a model, by what `AT+CGMM` answers.
+    /// The profile of a model, by the answer to `AT+CGMM`.
     #[must_use]
     pub fn of_model(model: &str) -> Self {
         let model = model.trim().to_ascii_uppercase();
@@ -141,13 +142,14 @@ impl Profile {
         }
     }
 
-    /// Takes note of what the module answered to a test command.
+    /// Takes the answer to a test command.
     ///
-    /// An answer says what there is. `ERROR` says that `AT+CFTPSMODE` is not there, and nothing of
-    /// the others: the manual shows no test form for some commands that exist (L1217, L1218).
+    /// An answer says what there is. `ERROR` says that `AT+CFTPSMODE` is missing, and nothing about
+    /// the other commands: the manual shows no test form for some commands that exist (L1217,
+    /// L1218).
     pub fn heed(&mut self, probe: Probe, answer: Option<&str>) {
         match (probe, answer) {
-            // It is there, and its parameters are not told.
+            // The command exists, and its parameters are not told.
             (Probe::Get | Probe::Put, Some("")) => {}
             (Probe::Get, Some(grammar)) => {
                 self.cache = grammar.contains("(0,1)");
@@ -159,8 +161,8 @@ impl Profile {
             (Probe::Abort, Some(_)) => self.abort = true,
             (Probe::Mode, answer) => self.mode = answer.is_some(),
             (Probe::TlsContexts, Some(_)) => self.binds_tls = true,
-            // That a family binds its contexts is not unlearnt: a login that must be verified
-            // would then be done without.
+            // A family that binds its contexts keeps that ability: otherwise a login that must be
+            // verified would be made without verification.
             (Probe::Get | Probe::Put | Probe::Abort | Probe::TlsContexts, None) => {}
         }
     }
@@ -179,7 +181,7 @@ impl Profile {
     }
 }
 
-/// A test command that decides something.
+/// A test command whose answer changes the profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Probe {
     /// `AT+CFTPSGET=?`: the cache, and names outside ASCII.
@@ -216,7 +218,7 @@ impl Probe {
         }
     }
 
-    /// What stands before the grammar in the answer.
+    /// The text before the grammar in the answer.
     #[must_use]
     pub const fn prefix(self) -> &'static str {
         match self {
@@ -243,13 +245,13 @@ mod tests {
             ("SIM5320", "unknown"),
             ("", "unknown"),
         ] {
-            assert_eq!(Profile::of_model(model).name, family, "{model}");
+            assert_eq!(ModuleProfile::of_model(model).name, family, "{model}");
         }
     }
 
     #[test]
     fn a_module_is_believed_about_itself() {
-        let mut profile = Profile::careful();
+        let mut profile = ModuleProfile::careful();
         let grammar = "[{non-ascii}]\"FILEPATH\"[,<rest_size>[,(0,1)]]";
         profile.heed(Probe::Get, Some(grammar));
         profile.heed(Probe::Abort, Some(""));
@@ -262,12 +264,12 @@ mod tests {
 
     #[test]
     fn a_refused_question_proves_little() {
-        let mut profile = Profile::sim7600();
+        let mut profile = ModuleProfile::sim7600();
         for probe in Probe::ALL {
             profile.heed(probe, None);
         }
-        assert_eq!(profile, Profile::sim7600());
-        let mut profile = Profile::a76xx();
+        assert_eq!(profile, ModuleProfile::sim7600());
+        let mut profile = ModuleProfile::a76xx();
         profile.heed(Probe::Mode, None);
         assert!(!profile.mode);
     }

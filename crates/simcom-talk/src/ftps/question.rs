@@ -4,23 +4,23 @@ use super::command_name::CommandName;
 use super::value::ValueError;
 use crate::at::CommandLine;
 
-/// One command line that asks or sets something and is answered by lines and a final result code.
+/// One command line that asks or sets something, and is answered by lines and a final result code.
 ///
-/// It can neither leave the module where the next job does not expect it, at a prompt, in data
-/// mode or in another dialect, nor take the FTPS session or the network away from the others. Every
-/// command may be asked (`?`, `=?`), except the search for networks (`+COPS=?`). Other forms are passed
-/// on only where it is known that they do no harm.
-/// A module that does not answer is brought up anew.
+/// A question leaves the module in the state that the next job expects: not at a prompt, in data mode or
+/// in another dialect. It also takes neither the FTPS session nor the network away from other users. The
+/// read and test forms (`?`, `=?`) of every command are allowed, except the search for networks
+/// (`+COPS=?`). Other forms are passed on only where they are known to do no harm. A module that does not
+/// answer is brought up again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question(CommandLine);
 
 /// Longest command line, in characters (SIM7500/SIM7600 AT manual V3.00 §1.4.4).
 const MAX: usize = 559;
 
-/// Basic commands (V.250 §5.3.1) that only tell something.
+/// Basic commands (V.250 §5.3.1) that only return information.
 const BASIC: [&str; 4] = ["", "I", "&V", "I0"];
 
-/// Extended commands that are carried out without a value: each only tells something.
+/// Extended commands without a value that are passed on: each only returns information.
 const TOLD: [&str; 12] = [
     "+CGMI",
     "+CGMM",
@@ -38,7 +38,7 @@ const TOLD: [&str; 12] = [
 
 /// Extended commands that may set or ask something by value: the PIN, the clock, an address. The access
 /// point and its password (`+CGDCONT=`, `+CGAUTH=`) and the operator (`+COPS=`) are not among them: they
-/// decide how everybody reaches the network, and belong into the configuration.
+/// decide how all users reach the network, and belong into the configuration.
 const SET: [&str; 4] = ["+CPIN", "+CCLK", "+CGPADDR", "+CDNSGIP"];
 
 impl Question {
@@ -96,7 +96,7 @@ fn check(text: &str) -> Result<(), &'static str> {
     if bare.contains(';') {
         return Err("only one command at a time");
     }
-    // Blanks mean nothing outside strings (V.250 §5.2.1), and letters are alike.
+    // Blanks outside strings mean nothing (V.250 §5.2.1), and upper and lower case are the same.
     let bare = bare.replace(' ', "").to_ascii_uppercase();
     let Some(command) = bare.strip_prefix("AT") else {
         return Err("a command begins with AT");
@@ -113,7 +113,7 @@ fn check(text: &str) -> Result<(), &'static str> {
         return Err("of the basic commands only AT, ATI and AT&V are passed on");
     }
     if name == "+COPS" && rest == "=?" {
-        return Err("a search for networks takes minutes, in which nobody has one");
+        return Err("a search for networks takes minutes, and the module has no network meanwhile");
     }
     let passed_on = match rest {
         "?" | "=?" => true,

@@ -1,8 +1,9 @@
-//! Quirks: what a user knows about a model or a firmware that no document and no probe tells.
+//! Quirks: what a user knows about a model or a firmware that neither documents nor test commands
+//! tell.
 
 use serde::Deserialize;
 
-use super::profile::Profile;
+use super::profile::ModuleProfile;
 
 /// A list of quirks, in the order in which they are applied.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -17,11 +18,11 @@ pub struct Quirks {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Quirk {
-    /// For people.
+    /// The name, for people.
     name: String,
-    /// How the answer to `AT+CGMM` begins; empty: any.
+    /// The beginning of the answer to `AT+CGMM`. Empty means any.
     model: String,
-    /// How the answer to `AT+CGMR` begins; empty: any.
+    /// The beginning of the answer to `AT+CGMR`. Empty means any.
     firmware: String,
     max_path: Option<usize>,
     max_credential: Option<usize>,
@@ -38,13 +39,13 @@ struct Quirk {
 /// Why a list of quirks is not usable.
 #[derive(Debug, thiserror::Error)]
 pub enum QuirkError {
-    /// It is no TOML, or has keys or values that there are not.
+    /// The text is no TOML, or has unknown keys or values.
     #[error("it cannot be read")]
     Syntax(#[from] toml::de::Error),
-    /// A quirk without a name, which logs and errors need.
+    /// A quirk has no name. Logs and errors need one.
     #[error("quirk {0} has no name")]
     Nameless(usize),
-    /// A length that no command could keep.
+    /// A length is too small for any command.
     #[error("quirk {name:?}: {field} is {value}, at least {min} are needed")]
     TooSmall {
         /// Its name.
@@ -92,9 +93,8 @@ impl Quirks {
         Ok(quirks)
     }
 
-    /// Applies the quirks of a model and firmware, each over the one before. Gives back their
-    /// names.
-    pub fn apply(&self, model: &str, firmware: &str, profile: &mut Profile) -> Vec<String> {
+    /// Applies the quirks of a model and firmware, in order. Returns their names.
+    pub fn apply(&self, model: &str, firmware: &str, profile: &mut ModuleProfile) -> Vec<String> {
         let apt = |quirk: &&Quirk| begins(model, &quirk.model) && begins(firmware, &quirk.firmware);
         self.quirk
             .iter()
@@ -108,7 +108,7 @@ impl Quirks {
 }
 
 impl Quirk {
-    fn apply(&self, profile: &mut Profile) {
+    fn apply(&self, profile: &mut ModuleProfile) {
         for (field, value) in [
             (&mut profile.max_path, self.max_path),
             (&mut profile.max_credential, self.max_credential),
@@ -130,7 +130,7 @@ impl Quirk {
     }
 }
 
-/// Case says nothing: firmware of one model prints both.
+/// Case does not count: firmwares of one model print both.
 fn begins(text: &str, prefix: &str) -> bool {
     text.trim()
         .get(..prefix.len())
@@ -147,16 +147,16 @@ mod tests {
     #[test]
     fn the_quirks_of_a_module_are_applied_in_order() {
         let quirks = Quirks::parse(LIST).unwrap();
-        let mut profile = Profile::sim7600();
+        let mut profile = ModuleProfile::sim7600();
         let names = quirks.apply("SIMCOM_SIM7600E", "LE20B05SIM7600M22", &mut profile);
         assert_eq!(names, ["a", "b"]);
         assert_eq!((profile.cache, profile.max_path), (true, 100));
-        let mut profile = Profile::sim7600();
+        let mut profile = ModuleProfile::sim7600();
         assert_eq!(quirks.apply("SIMCOM_SIM7600E", "LE", &mut profile), ["a"]);
         assert!(!profile.cache);
-        let mut profile = Profile::a76xx();
+        let mut profile = ModuleProfile::a76xx();
         assert!(quirks.apply("A7670E", "A1", &mut profile).is_empty());
-        assert_eq!(profile, Profile::a76xx());
+        assert_eq!(profile, ModuleProfile::a76xx());
     }
 
     #[test]

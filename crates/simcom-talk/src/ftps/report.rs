@@ -1,4 +1,4 @@
-//! Reports: the lines that tell what an FTPS command came to.
+//! Reports: the lines that tell the outcome of an FTPS command.
 
 use super::command_name::CommandName;
 use super::non_ascii;
@@ -12,27 +12,27 @@ pub struct Report {
     pub body: Body,
 }
 
-/// What a report says. What a number means depends on the command.
+/// What a report says. The meaning of a number depends on the command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
-    /// A number alone: an error code or a size.
+    /// Only a number: an error code or a size.
     Number(u64),
-    /// `DATA,<n>`: so many bytes of content follow the line end.
+    /// `DATA,<n>`: this many bytes of content follow the line end.
     Data(u64),
     /// A size that cannot be an error code: `LEN,<n>` (SIM767XX AT manual V1.06 §15) or
     /// `0,<n>` (SIM5320).
     Length(u64),
-    /// A string, decoded from `{non-ascii}"<hex>"` where it came so.
+    /// A string. It is decoded where it came as `{non-ascii}"<hex>"`.
     Text(String),
     /// None of these.
     Other(String),
 }
 
 impl Report {
-    /// Reads a line; `None` where it is no report of a command.
+    /// Reads a line. `None` where it is no report of a command.
     ///
-    /// A blank after the colon is usual and may be missing (SIM7500/SIM7600 FTP(S) application
-    /// note V3.00 §5.2.3), numbers may have leading zeros and blanks around them.
+    /// A blank after the colon is usual but may be missing (SIM7500/SIM7600 FTP(S) application note
+    /// V3.00 §5.2.3). Numbers may have leading zeros, and blanks around them.
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
         let (name, body) = line.split_once(':')?;

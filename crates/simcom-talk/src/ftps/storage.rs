@@ -1,24 +1,24 @@
-//! Files on the module: their names, the commands that move them, and what these print.
+//! Files on the module: their names, the commands that move them, and the answers to these.
 
 mod answer;
 mod path;
 
 use super::command_name::StorageCommandName;
 use super::non_ascii;
-use super::profile::Profile;
+use super::profile::ModuleProfile;
 use super::value::ValueError;
 use crate::at::CommandLine;
-pub use answer::{Entry, Space, count, entries, size};
+pub use answer::{DriveSpace, ModuleEntry, count, entries, size};
 pub use path::ModulePath;
 
 /// A command of the module's file system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Storage {
-    /// Makes a directory the current one (L2001).
+    /// Changes the current directory (L2001).
     Enter(ModulePath),
-    /// Counts what the current directory holds (L2004).
+    /// Asks how many names the current directory holds (L2004).
     Count,
-    /// Lists the current directory (L2004): so many names, where that is known.
+    /// Lists the current directory (L2004). The number of names is given where it is known.
     List(Option<usize>),
     /// Deletes a file of the directory (L2005).
     Delete(ModulePath),
@@ -26,9 +26,9 @@ pub enum Storage {
     Attributes(ModulePath),
     /// Asks for total and used bytes of the current drive (L2008).
     Space,
-    /// Takes a file in (L2011): so many literal bytes behind a prompt.
+    /// Writes a file (L2011): this many literal bytes follow behind a prompt.
     Write(ModulePath, u32),
-    /// Prints a file from this byte on (L2012).
+    /// Reads a file from this byte on (L2012).
     Read(ModulePath, u64),
 }
 
@@ -52,8 +52,8 @@ impl Storage {
     ///
     /// # Errors
     /// [`ValueError::NotAFileName`] where a file is needed and the path is a root, [`ValueError::TooLong`], and
-    /// [`ValueError::NotAscii`] on a module that has no form for such names. Nothing may be written then.
-    pub fn encode(&self, profile: &Profile) -> Result<CommandLine, ValueError> {
+    /// [`ValueError::NotAscii`] on a module that has no form for such names. The command must not be sent then.
+    pub fn encode(&self, profile: &ModuleProfile) -> Result<CommandLine, ValueError> {
         let name = self.name().as_str();
         let path = match self {
             Self::Count => return Ok(CommandLine::read(name)),
@@ -86,7 +86,7 @@ impl Storage {
                 line.prefixed(non_ascii::PREFIX, &non_ascii::hex(argument))
             }
             Self::Write(..) | Self::Read(..) => line.quoted(argument),
-            // Printed without quotation marks in every example; a blank needs them.
+            // Every example has the name without quotation marks. A blank needs them.
             Self::Delete(_) | Self::Attributes(_) if argument.contains(' ') => {
                 line.quoted(argument)
             }
@@ -130,23 +130,26 @@ mod tests {
                 Storage::Delete(path("F:/\u{e4} b")),
                 "AT+FSDEL={non-ascii}\"C3A42062\"\r",
             ),
-            // Said from that directory.
+            // Sent from that directory.
             (Storage::Delete(path("F:/\u{e4}/b")), "AT+FSDEL=b\r"),
             (
                 Storage::Write(path("F:/\u{e4}"), 7),
                 "AT+CFTRANRX={non-ascii}\"463A2FC3A4\",7\r",
             ),
         ] {
-            let line = command.encode(&Profile::sim7600()).unwrap();
+            let line = command.encode(&ModuleProfile::sim7600()).unwrap();
             assert_eq!(line.bytes().as_ref(), want.as_bytes());
         }
         let named = Storage::Attributes(path("C:/\u{e4}"));
-        assert_eq!(named.encode(&Profile::a76xx()), Err(ValueError::NotAscii));
+        assert_eq!(
+            named.encode(&ModuleProfile::a76xx()),
+            Err(ValueError::NotAscii)
+        );
         let long = path(&format!("F:/{}", "\u{e4}".repeat(70)));
-        let refused = Storage::Read(long, 0).encode(&Profile::sim7600());
+        let refused = Storage::Read(long, 0).encode(&ModuleProfile::sim7600());
         assert!(matches!(refused, Err(ValueError::TooLong { len: 286, .. })));
         let long = path(&format!("C:/{}", "x".repeat(200)));
-        let refused = Storage::Read(long, 0).encode(&Profile::a76xx());
+        let refused = Storage::Read(long, 0).encode(&ModuleProfile::a76xx());
         assert!(matches!(refused, Err(ValueError::TooLong { max: 115, .. })));
     }
 }

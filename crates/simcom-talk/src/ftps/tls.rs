@@ -1,62 +1,62 @@
-//! What TLS must prove before the module logs in: parsed once, and part of what a server is.
+//! What TLS must prove before the module logs in: parsed once, and part of a server.
 
 mod certificate;
 mod identity;
 
 use std::net::IpAddr;
 
-pub use certificate::{CaCertificate, CertificateError, ModuleFile};
+pub use certificate::{CaCertificate, CertificateError, TlsFile};
 pub use identity::{ClientIdentity, IdentityError, KeyError};
 
-/// What is asked of the TLS of a server's control and data connections.
+/// What is required of the TLS of a server's control and data connections.
 ///
-/// The modules ask for nothing by themselves: `authmode` is 0 and SNI is off unless they are told
-/// otherwise (SIM7500/SIM7600 AT manual V3.00, `AT+CSSLCFG`).
+/// By default the modules require nothing: `authmode` is 0 and SNI is off (SIM7500/SIM7600 AT
+/// manual V3.00, `AT+CSSLCFG`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsPolicy {
     /// Whether the server must prove who it is.
-    pub verify: Verify,
-    /// The oldest TLS version that will do.
+    pub verify: ServerProof,
+    /// The oldest TLS version that is accepted.
     pub floor: TlsFloor,
-    /// The module names the server in its first message (RFC 6066 §3), for servers that show
-    /// different certificates under one address.
+    /// The module names the server in its first message (RFC 6066 §3), for servers that have
+    /// several certificates at one address.
     pub sni: bool,
-    /// By what the module proves who it is, where the server asks.
+    /// The module's own certificate, for servers that ask for one.
     pub identity: Option<ClientIdentity>,
 }
 
 impl TlsPolicy {
-    /// Asks for nothing. What a server without TLS has, and what a caller has to wish for in so
-    /// many words elsewhere.
+    /// Requires nothing. This is the policy of a server without TLS. For servers with TLS, the
+    /// caller must ask for it explicitly.
     #[must_use]
     pub const fn unverified() -> Self {
         Self {
-            verify: Verify::None,
+            verify: ServerProof::None,
             floor: TlsFloor::Any,
             sni: false,
             identity: None,
         }
     }
 
-    /// Whether to name the server: a wish for it is of no use where `host` is an address, which
-    /// has no place in that message (RFC 6066 §3).
+    /// Whether to name the server. Where `host` is an address, it cannot be named: that message has
+    /// no place for an address (RFC 6066 §3).
     #[must_use]
     pub fn sni_for(host: &str, wish: bool) -> bool {
         wish && host.parse::<IpAddr>().is_err()
     }
 
-    /// The certificate that must be on the module; `None` where nothing is verified.
+    /// The certificate that must be on the module. `None` where nothing is verified.
     #[must_use]
     pub const fn ca(&self) -> Option<&CaCertificate> {
         match &self.verify {
-            Verify::Required(ca) => Some(ca),
-            Verify::None => None,
+            ServerProof::Required(ca) => Some(ca),
+            ServerProof::None => None,
         }
     }
 
     /// Everything that must be on the module.
     #[must_use]
-    pub fn files(&self) -> Vec<ModuleFile> {
+    pub fn files(&self) -> Vec<TlsFile> {
         let identity = self.identity.iter();
         let own = identity.flat_map(|own| [own.certificate().clone(), own.key().clone()]);
         self.ca()
@@ -66,38 +66,38 @@ impl TlsPolicy {
             .collect()
     }
 
-    /// The value of `authmode`: 0 nobody proves anything, 1 the server does, 2 both do, 3 the
-    /// client alone (SIM7500/SIM7600 AT manual V3.00; the same on the A76xx by SIMCom's SDK for it,
+    /// The value of `authmode`: 0 nobody proves anything, 1 the server does, 2 both do, 3 only the
+    /// client does (SIM7500/SIM7600 AT manual V3.00; the same on the A76xx by SIMCom's SDK for it,
     /// `SCSslCtx_t`).
     #[must_use]
     pub const fn authmode(&self) -> u64 {
         match (&self.verify, &self.identity) {
-            (Verify::None, None) => 0,
-            (Verify::Required(_), None) => 1,
-            (Verify::Required(_), Some(_)) => 2,
-            (Verify::None, Some(_)) => 3,
+            (ServerProof::None, None) => 0,
+            (ServerProof::Required(_), None) => 1,
+            (ServerProof::Required(_), Some(_)) => 2,
+            (ServerProof::None, Some(_)) => 3,
         }
     }
 }
 
 /// Whether a server must prove who it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verify {
-    /// Its certificate is, or was signed by, one of these.
+pub enum ServerProof {
+    /// The server's certificate is one of these, or was signed by one of these.
     Required(CaCertificate),
-    /// Anybody will do who answers at the address: whoever sits on the way can read and change
-    /// everything, the password included.
+    /// The server proves nothing. Anyone on the way can answer in its place, and read and change
+    /// everything, including the password.
     None,
 }
 
-/// The oldest TLS version that will do. `AT+CSSLCFG="sslversion"` names one version or all of
+/// The oldest TLS version that is accepted. `AT+CSSLCFG="sslversion"` names one version or all of
 /// them, so there is no floor between the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TlsFloor {
-    /// TLS 1.2: nothing older is still sound (RFC 8996), nothing newer is in the manuals.
+    /// TLS 1.2. Nothing older is secure (RFC 8996), and nothing newer is in the manuals.
     #[default]
     Tls12,
-    /// Whatever the module and the server agree on, SSL 3.0 included.
+    /// Any version on which the module and the server agree, including SSL 3.0.
     Any,
 }
 

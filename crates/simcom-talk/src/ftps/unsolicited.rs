@@ -1,29 +1,29 @@
-//! Unsolicited result codes: which there are, and which of them change where the module stands.
+//! Unsolicited result codes: the list of them, and those that change where the module stands.
 
 use crate::at::Line;
 use crate::at::line::is_sentence;
 
-/// An unsolicited result code (V.250 §5.7.1). Most mean nothing here; these do.
+/// An unsolicited result code (V.250 §5.7.1). Most of them mean nothing to the daemon; these do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Urc {
-    /// The module has started: all state is lost.
+    /// The module has started: all its state is lost.
     Boot,
-    /// `+CFTPSNOTIFY: PEER CLOSED`: the control connection is gone; log out and in again.
+    /// `+CFTPSNOTIFY: PEER CLOSED`: the control connection is closed. Log out and log in again.
     PeerClosed,
-    /// `+CFTPSNOTIFY: FTPS DISCONNECT` (A76XX AT manual V1.09 §17): start again.
+    /// `+CFTPSNOTIFY: FTPS DISCONNECT` (A76XX AT manual V1.09 §17): start the service again.
     ServiceLost,
     /// The data connection to the network is down.
     NetworkLost,
     /// `+CFTPS: RECV EVENT`: content has come into the cache (SIMCom manual L1214 b).
     Received,
-    /// `+CFTPSERRORBUF:` the server's own words (A76xx).
+    /// `+CFTPSERRORBUF:` the server's own text (A76xx).
     ServerText(String),
     /// Anything else.
     Other(String),
 }
 
 impl Urc {
-    /// Whether the line has no room for a text that somebody chose, so that a log may show it in any case.
+    /// Whether the line has no room for free text, so that a log may always show it.
     #[must_use]
     pub const fn has_no_free_text(&self) -> bool {
         match self {
@@ -47,7 +47,7 @@ impl Urc {
             return other();
         };
         match (name, body.trim()) {
-            // Printed with and without the blank inside.
+            // Both forms are seen, with and without the blank.
             ("+CFTPSNOTIFY", "PEER CLOSED" | "PEERCLOSED") => Self::PeerClosed,
             ("+CFTPSNOTIFY", "FTPS DISCONNECT" | "FTPSDISCONNECT") => Self::ServiceLost,
             ("+CFTPS", "RECV EVENT") => Self::Received,
@@ -58,18 +58,18 @@ impl Urc {
     }
 }
 
-/// Whether a line is one that modules send unasked: no answer, no name and no content looks so,
-/// except where somebody made it look so.
+/// Whether a line is an unsolicited one. No answer, name or content looks like such a line, unless somebody made it
+/// so on purpose.
 ///
-/// This is the one list of such lines, and what other rooms ask of a line is asked in this file. Lines with a sign in
-/// front are known by their form, and reports of the FTPS service are none of them.
+/// This is the one list of such lines. Other rooms ask the functions of this file about a line. Lines that begin with
+/// a sign are recognised by their form. Reports of the FTPS service do not count.
 #[must_use]
 pub fn is_unsolicited(line: &str) -> bool {
     is_unsolicited_word(line) || is_sentence(line.as_bytes()) || has_name_of_its_own(line)
 }
 
-/// Whether a line can be an answer without a prefix, as `AT+CGMM` has it: it begins with no sign, is no echo of a
-/// command, and no module sends it unasked.
+/// Whether a line can be an answer without a prefix, as that to `AT+CGMM`: it begins with no sign, is no echo of a
+/// command, and is not unsolicited.
 #[must_use]
 pub fn may_be_bare_information(line: &str) -> bool {
     !line.starts_with(['+', '*', '^', '$', '#']) && !line.starts_with("AT") && !is_unsolicited(line)
@@ -81,14 +81,14 @@ pub fn may_be_content(line: &str) -> bool {
     !line.starts_with(['+', '*']) && !line.starts_with("AT") && !is_unsolicited(line)
 }
 
-/// Whether nothing but the name of a file on the module, which holds no colon, reads so.
+/// Whether a line can only be the name of a file on the module. Such a name holds no colon.
 #[must_use]
 pub fn is_only_a_file_name(line: &str) -> bool {
     !line.starts_with(['+', '*']) && !line.contains(':') && !is_unsolicited(line)
 }
 
-/// Whether a line by itself could be taken for one that the module says: unasked, as a final result code
-/// (V.250 §5.7.1, and 3GPP 27.007 §9.2), or as the echo of a command.
+/// Whether a text could be taken for a line that the module itself sends: an unsolicited line, a final result code
+/// (V.250 §5.7.1, and 3GPP 27.007 §9.2), or the echo of a command.
 #[must_use]
 pub fn is_said_by_modules(text: &str) -> bool {
     let upper = text.trim().to_ascii_uppercase();
@@ -99,9 +99,9 @@ pub fn is_said_by_modules(text: &str) -> bool {
         || is_unsolicited(&upper)
 }
 
-/// Whether what follows `AT` is nothing, or begins with a command that has a sign and a letter: `&` and `+`
-/// (V.250 §5.3.1 and §5.4.1), and the signs that makers of modules use. Blanks before it do not count
-/// (§5.2.1). A command of letters only, as in `ATTACHED.TXT`, begins too many names.
+/// Whether the text behind `AT` is empty, or begins with a command that has a sign and a letter: `&` and `+` (V.250
+/// §5.3.1 and §5.4.1), and the signs that makers of modules use. Blanks before it do not count (§5.2.1). Commands of
+/// letters only do not count, since too many names begin like them, as in `ATTACHED.TXT`.
 fn is_body(text: &str) -> bool {
     let mut body = text.trim_start().chars();
     match (body.next(), body.next()) {
@@ -120,7 +120,7 @@ const RESULT_CODES: [&str; 5] = [
     "BUSY",
 ];
 
-/// Whether a line without a sign in front is one of those that modules send unasked.
+/// Whether a line without a sign in front is an unsolicited one.
 #[must_use]
 pub fn is_unsolicited_word(line: &str) -> bool {
     WORDS.contains(&line)
@@ -133,9 +133,8 @@ pub fn is_unsolicited_word(line: &str) -> bool {
             .any(|warning| line.starts_with(warning))
 }
 
-/// Lines that are whole words: what comes after power-on and when the SIM has been read (SIM7500/
-/// SIM7600 AT manual V3.00), the names of the network being read from the SIM (§4.24 there, "Indication
-/// of EONS"), and calls (V.250 §5.7.1).
+/// Lines of fixed words: those after power-on and after the SIM was read (SIM7500/ SIM7600 AT manual V3.00), those
+/// about network names on the SIM (§4.24 there, "Indication of EONS"), and those about calls (V.250 §5.7.1).
 const WORDS: [&str; 20] = [
     "START",
     "RDY",
@@ -159,10 +158,10 @@ const WORDS: [&str; 20] = [
     "POWER DOWN",
 ];
 
-/// Words that more follows.
+/// Words with more text behind them.
 const BEGINNINGS: [&str; 4] = ["VOICE CALL", "MISSED_CALL", "Autobaud", "RECV FROM"];
 
-/// `+CMTI: "SM",4`, `*PSUTTZ: ..`, `^MODE:..`: a sign, a name and a colon, and no report of the service.
+/// `+CMTI: "SM",4`, `*PSUTTZ: ..`, `^MODE:..`: a sign, a name and a colon, but no report of the service.
 fn has_name_of_its_own(line: &str) -> bool {
     let Some((name, _)) = line.split_once(':') else {
         return false;
@@ -177,15 +176,15 @@ fn has_name_of_its_own(line: &str) -> bool {
         && !matches!(word, "CME ERROR" | "CMS ERROR")
 }
 
-/// The first words after power-on: `RDY` of the SIM7600 at a fixed baud rate, `Autobaud: OK`
-/// otherwise, `*ATREADY: 1` of the A76xx. The lines after them (`+CPIN: READY`, `SMS DONE`,
-/// `PB DONE`) come many seconds late, when the module may be at work already.
+/// The first line after power-on: `RDY` of the SIM7600 at a fixed baud rate, `Autobaud: OK` otherwise, `*ATREADY: 1`
+/// of the A76xx. The lines after it (`+CPIN: READY`, `SMS DONE`, `PB DONE`) come many seconds later, when the module
+/// may already be in use.
 fn is_boot(line: &str) -> bool {
     matches!(line, "RDY" | "Autobaud: OK") || line.starts_with("*ATREADY")
 }
 
-/// 3GPP 27.007 §10.1.19: the context was deactivated or the module detached. An event of a
-/// context other than 1, which the FTPS service uses by default, says nothing about it.
+/// 3GPP 27.007 §10.1.19: the context was deactivated or the module was detached. An event of a context other than 1,
+/// which the FTPS service uses by default, says nothing about it.
 fn is_network_lost(event: &str) -> bool {
     let deactivated = ["ME PDN DEACT", "NW PDN DEACT"];
     match deactivated
@@ -258,7 +257,7 @@ mod tests {
         }
     }
 
-    /// `AT-report.txt`, `at (1).txt` and `AT 2024.csv` were no names for a file on the module.
+    /// `AT-report.txt`, `at (1).txt` and `AT 2024.csv` were refused as names for a file on the module.
     #[test]
     fn a_name_that_begins_as_a_command_line_does_is_one_only_where_a_command_follows() {
         for line in [

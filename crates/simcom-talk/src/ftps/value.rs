@@ -1,4 +1,4 @@
-//! Values that a command carries, parsed once: what is held here may be written to the module.
+//! Values that a command carries, parsed once: each of these may be written to the module.
 
 mod check;
 mod drive;
@@ -73,8 +73,8 @@ impl Username {
 
 /// A password: at most 256 printable ASCII bytes without a quotation mark; may be empty.
 ///
-/// Never printed: `Debug` shows a placeholder and there is no `Display`. The memory is wiped
-/// when the last owner drops it.
+/// It is never printed: `Debug` shows a placeholder and there is no `Display`. The memory is wiped when the last owner
+/// drops it.
 #[derive(Clone)]
 pub struct Password(SecretString);
 
@@ -82,7 +82,7 @@ impl Password {
     /// Takes a password.
     ///
     /// # Errors
-    /// The same as [`Host::new`], but for [`ValueError::Empty`]: a password may be empty. The text is not repeated.
+    /// The same as [`Host::new`], except [`ValueError::Empty`]: a password may be empty. The text is not repeated.
     pub fn new(text: impl Into<String>) -> Result<Self, ValueError> {
         let text = SecretString::from(text.into());
         match check_ascii(text.expose_secret()) {
@@ -112,7 +112,7 @@ impl PartialEq for Password {
 
 impl Eq for Password {}
 
-/// How a server is spoken to: SIMCom's `<server_type>` (SIMCom manual L1203).
+/// The protocol of a server: SIMCom's `<server_type>` (SIMCom manual L1203).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ServerType {
     /// 0: FTP without TLS.
@@ -137,7 +137,7 @@ impl ServerType {
         }
     }
 
-    /// The port that this type has by custom (RFC 959 §8; 990 for implicit TLS).
+    /// The usual port of this type (RFC 959 §8; 990 for implicit TLS).
     #[must_use]
     pub const fn default_port(self) -> NonZeroU16 {
         match self {
@@ -174,7 +174,7 @@ impl TransferType {
     }
 }
 
-/// SIMCom's `<rest_size>`: the byte a transfer starts at, 0 to 2147483647 (SIMCom manual L1214).
+/// SIMCom's `<rest_size>`: the position at which a transfer begins, 0 to 2147483647 (SIMCom manual L1214).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Offset(u32);
 
@@ -207,8 +207,8 @@ impl Offset {
     }
 }
 
-/// All that a login needs: what `AT+CFTPSLOGIN` takes, and the data address mode that must be
-/// set before it (SIMCom manual L1203, L1216), and what is asked of TLS.
+/// Everything that a login needs: the arguments of `AT+CFTPSLOGIN`, the data address mode that must be set before it
+/// (SIMCom manual L1203, L1216), and what TLS must prove.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
     /// Host name or address.
@@ -219,12 +219,12 @@ pub struct Server {
     pub username: Username,
     /// Password.
     pub password: Password,
-    /// How the server is spoken to.
+    /// The protocol of the server.
     pub server_type: ServerType,
-    /// Data connections go to the control connection's address (`AT+CFTPSSINGLEIP=1`) instead
-    /// of the one in the server's reply, which is wrong behind most address translation.
+    /// Data connections go to the address of the control connection (`AT+CFTPSSINGLEIP=1`) instead of the address in
+    /// the server's reply. That one is wrong behind most address translation.
     pub single_ip: bool,
-    /// What TLS must prove; counts only where `server_type` has TLS.
+    /// What TLS must prove. It counts only where `server_type` has TLS.
     pub tls: TlsPolicy,
 }
 
@@ -243,7 +243,7 @@ impl Server {
         }
     }
 
-    /// Whether TLS is spoken to whoever answers.
+    /// Whether the module speaks TLS with a server that proves nothing.
     #[must_use]
     pub const fn is_unverified(&self) -> bool {
         self.server_type.is_tls() && self.tls.ca().is_none()
@@ -276,7 +276,7 @@ mod tests {
         for text in ["a\\b", "\\", "DOM\\user", "\\4x"] {
             assert!(Username::new(text).is_ok(), "{text}");
         }
-        // A path has a form that says it.
+        // There is a form in which this path can be sent.
         assert!(RemotePath::new("/a\\41").is_ok());
     }
 

@@ -1,6 +1,8 @@
 //! A session that a running operation uses.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::Sessions;
 use crate::broker::terms::SessionId;
@@ -15,7 +17,7 @@ pub(crate) struct SessionUse {
 
 impl Drop for SessionUse {
     fn drop(&mut self) {
-        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sessions = self.sessions.lock();
         sessions.end_use(&self.id, clock::now());
     }
 }

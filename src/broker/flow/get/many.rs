@@ -15,7 +15,7 @@ use crate::broker::flow::many::{Counts, Located, Many, OfFile, Results, by_direc
 use crate::broker::operation::Operation;
 use crate::broker::spool::{Reader, Spooled, Spools};
 use crate::broker::terms::{Caller, Cause, Error, Patience, Tally, Target};
-use simcom_talk::dialogue::operation::{Download, Task, Wanted};
+use simcom_talk::dialogue::operation::{Download, Task, WantedName};
 use simcom_talk::ftps::value::{Offset, RemotePath};
 
 /// Parts that the caller has not taken yet, of at most 64 KiB each; further bytes stay in the
@@ -183,7 +183,7 @@ impl Batch {
         let Some(first) = group.first() else {
             return Ok(());
         };
-        let names = group.iter().map(|located| Wanted {
+        let names = group.iter().map(|located| WantedName {
             path: located.path.clone(),
             size: None,
         });

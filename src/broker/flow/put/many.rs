@@ -23,7 +23,7 @@ use crate::broker::terms::{
     Caller, Cause, Error, Hashed, Patience, Principal, PutResult, PutState, Tally, Target, Verify,
 };
 use simcom_talk::dialogue::failure::Ending;
-use simcom_talk::dialogue::operation::{Seen, Wanted};
+use simcom_talk::dialogue::operation::{SurveyedName, WantedName};
 use simcom_talk::ftps::value::{RemotePath, TransferType};
 
 /// Files that wait to be written, so that the next is there when one is done. Their bytes are in
@@ -349,7 +349,7 @@ impl Batch {
             let Some((first, _)) = group.first() else {
                 continue;
             };
-            let names = group.iter().map(|(located, open)| Wanted {
+            let names = group.iter().map(|(located, open)| WantedName {
                 path: located.path.clone(),
                 size: Some(open.result.size),
             });
@@ -383,7 +383,7 @@ impl Batch {
     }
 
     /// What a listing, or SIZE, proves about a file that the module reported as written.
-    fn judge(&self, open: &Open, seen: Option<Seen>) -> Result<PutResult, Error> {
+    fn judge(&self, open: &Open, seen: Option<SurveyedName>) -> Result<PutResult, Error> {
         let size = open.result.size;
         let committed = |error: Error| Error {
             committed: Some(size),

@@ -9,12 +9,14 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::DropGuard;
 
-use crate::broker::link::Place;
+use crate::broker::link::QueuePlace;
 use crate::broker::operation::{Feed, Operation};
 use crate::broker::terms::{Cause, Error};
 use crate::modem::source::Source;
 use crate::modem::{JobId, clock};
-use simcom_talk::dialogue::operation::{Moved, Output, Progress, ProgressStage, Standing, Task};
+use simcom_talk::dialogue::operation::{
+    MovedFile, Output, Progress, ProgressStage, Standing, Task,
+};
 use simcom_talk::ftps::storage::ModulePath;
 
 /// A running transfer between server and module. Dropping it before [`Moving::outcome`] has
@@ -50,7 +52,7 @@ pub struct ModuleProgress {
     /// Bytes known to have arrived.
     pub bytes: u64,
     /// Its place, while it waits.
-    pub place: Place,
+    pub place: QueuePlace,
     /// When it got the link.
     pub since: Option<Instant>,
 }
@@ -151,7 +153,7 @@ impl ModuleProgress {
     }
 }
 
-fn result(file: ModulePath, moved: &Moved, elapsed: Duration) -> TransferResult {
+fn result(file: ModulePath, moved: &MovedFile, elapsed: Duration) -> TransferResult {
     TransferResult {
         file,
         size: moved.size,

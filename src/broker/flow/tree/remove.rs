@@ -11,13 +11,13 @@ use super::listed::Listed;
 use super::{MAX_DEPTH, below, has_name, is_of_one_name, without_slashes};
 use crate::broker::Broker;
 use crate::broker::flow::get::{Deliver, Next, Reading};
-use crate::broker::link::Place;
+use crate::broker::link::QueuePlace;
 use crate::broker::operation::{Feed, Operation};
 use crate::broker::spool::Spools;
 use crate::broker::terms::{Caller, Cause, Error, Patience, Priority, Target};
 use crate::modem::JobId;
 use simcom_talk::dialogue::failure::{Ending, Finding};
-use simcom_talk::dialogue::operation::{Found, Output, Standing, Task};
+use simcom_talk::dialogue::operation::{FoundName, Output, Standing, Task};
 use simcom_talk::ftps::listing::{Kind, Lines};
 use simcom_talk::ftps::value::RemotePath;
 
@@ -152,7 +152,7 @@ impl Removing {
 
     /// Its place in the queue, while it waits.
     #[must_use]
-    pub fn place(&self) -> Place {
+    pub fn place(&self) -> QueuePlace {
         *self.operation.place.borrow()
     }
 
@@ -199,11 +199,11 @@ impl Driver {
 
     async fn remove(&mut self, path: RemotePath) -> Result<(), Error> {
         match self.carry_out(Task::Stat(path.clone())).await? {
-            Output::Found(Found::Listed(facts, _)) if facts.kind == Kind::Directory => {}
+            Output::Found(FoundName::Listed(facts, _)) if facts.kind == Kind::Directory => {}
             // A directory that the listing hides can be removed as well; its own listing shows
             // whether it is one.
-            Output::Found(Found::Hidden(_)) => {}
-            Output::Found(Found::Listed(..)) => {
+            Output::Found(FoundName::Hidden(_)) => {}
+            Output::Found(FoundName::Listed(..)) => {
                 return Err(self.operation.error(Cause::NotADirectory));
             }
             _ => return Err(self.operation.error(Cause::WrongAnswer)),

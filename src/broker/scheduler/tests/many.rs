@@ -3,7 +3,7 @@
 use super::*;
 
 /// An operation that has the link, and one that waits.
-fn two(guest: Wish) -> (Scheduler, Key, Instant, Costs) {
+fn two(guest: Wish) -> (Scheduler, QueueKey, Instant, Costs) {
     let (mut queue, now) = (scheduler(10, 10), clock::now());
     let many = admit(&mut queue, "many", wish(Priority::Normal, "a"), now);
     assert_eq!(queue.next(now), Some(many));

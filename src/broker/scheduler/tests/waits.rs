@@ -37,7 +37,7 @@ fn arrivals() -> impl Strategy<Value = Vec<Arrival>> {
 fn longest(all: &[Arrival]) -> Result<(u64, f64), TestCaseError> {
     let (mut queue, start) = (scheduler(1000, 1000), clock::now());
     let second = |at: u64| start + Duration::from_secs(at);
-    let mut left: HashMap<Key, (Arrival, u64)> = HashMap::new();
+    let mut left: HashMap<QueueKey, (Arrival, u64)> = HashMap::new();
     let (mut now, mut come) = (0, 0);
     let (mut longest, mut part) = (0, 0.0_f64);
     while come < all.len() || !left.is_empty() {

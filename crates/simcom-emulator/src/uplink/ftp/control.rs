@@ -1,4 +1,4 @@
-//! The control connection, and what its failures are to the module.
+//! The control connection, and what its failures mean to the module.
 
 use suppaftp::tokio::ImplAsyncFtpStream;
 use suppaftp::{FtpError, Status};
@@ -16,7 +16,7 @@ pub(super) fn failure(error: FtpError) -> Failure {
     match error {
         FtpError::UnexpectedResponse(response) => match response.status {
             Status::NotAvailable => Failure::ServerTimeout,
-            // RFC 4217 §10 leaves session reuse to servers; vsftpd refuses with 522.
+            // RFC 4217 §10 leaves session reuse to servers. vsftpd refuses with 522.
             _ if response.body.starts_with(b"522") => Failure::Tls,
             _ => Failure::Refused,
         },

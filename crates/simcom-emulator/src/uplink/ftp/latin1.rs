@@ -1,11 +1,11 @@
-//! Paths as the bytes they are: the FTP client takes text, the wire carries any byte but CR, LF.
+//! Paths as bytes: the FTP client takes text, and the wire carries any byte except CR and LF.
 
 use std::io;
 
 use bytes::Bytes;
 use suppaftp::Encoding;
 
-/// One character a byte, both ways.
+/// One character for each byte, in both directions.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Latin1;
 
@@ -26,7 +26,7 @@ pub(super) fn from_wire(bytes: &[u8]) -> String {
     bytes.iter().copied().map(char::from).collect()
 }
 
-/// Text of the client as bytes; characters outside Latin-1 cannot have come from it.
+/// Text of the client as bytes. Characters outside Latin-1 cannot occur in it.
 pub(super) fn to_wire(text: &str) -> Bytes {
     text.chars().filter_map(|c| u8::try_from(c).ok()).collect()
 }

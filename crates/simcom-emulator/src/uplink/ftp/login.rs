@@ -16,9 +16,9 @@ use crate::request::{Failure, Login, Security};
 /// Longest wait for a TCP connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Connects, secures the connection as the session asks, and logs in.
+/// Connects, secures the connection as the session requires, and logs in.
 pub(super) async fn log_in(login: &Login) -> Result<Control, Failure> {
-    // The module's PDP context is IPv4 unless told otherwise; so is its first choice.
+    // The module's PDP context is IPv4 by default, so IPv4 comes first here.
     let found = tokio::net::lookup_host((login.host.as_str(), login.port)).await;
     let addresses: Vec<SocketAddr> = found.map_err(|_| Failure::Dns)?.collect();
     let first = addresses
@@ -64,8 +64,8 @@ pub(super) async fn log_in(login: &Login) -> Result<Control, Failure> {
         .await
         .map_err(failure)?;
     if matches!(login.security, Security::AuthSsl | Security::Implicit) {
-        // RFC 4217 §9: data connections are in the clear until told otherwise. The client says
-        // so itself where it has sent AUTH TLS.
+        // RFC 4217 §9: data connections are not protected by default. The client sends these
+        // commands itself where it has sent AUTH TLS.
         for command in ["PBSZ 0", "PROT P"] {
             control
                 .custom_command(command, &[Status::CommandOk])

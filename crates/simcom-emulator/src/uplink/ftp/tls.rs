@@ -1,5 +1,5 @@
-//! TLS as the module does it: by default it checks nothing, its control and data connections
-//! have contexts of their own, and it may or may not resume sessions.
+//! TLS as the module does it: by default it checks nothing, its control and data connections have
+//! separate contexts, and it may or may not resume sessions.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -33,15 +33,14 @@ pub(super) struct ModuleTls {
     control_is_up: AtomicBool,
 }
 
-/// Most bytes of a greeting or of the reply to AUTH; RFC 959 sets no bound, servers stay far
-/// below.
+/// Most bytes of a greeting or of the reply to AUTH. RFC 959 sets no bound; servers stay far below.
 const REPLY_LIMIT: usize = 16 * 1024;
-/// What a secured control connection says first to the FTP client, which has not seen the
-/// greeting that went by in the clear.
+/// The first line of a secured control connection for the FTP client, which has not seen the
+/// greeting that came unencrypted.
 const GREETING: &[u8] = b"220 ready\r\n";
 
 impl ModuleTls {
-    /// Reads the settings of a login; a certificate that cannot be read fails like a handshake.
+    /// Reads the settings of a login. A certificate that cannot be read fails like a handshake.
     pub(super) fn new(login: &Login) -> Result<Self, Failure> {
         let control = Arc::new(config(&login.control_tls)?);
         let data = if login.session_reuse && login.data_tls == login.control_tls {
@@ -116,11 +115,11 @@ impl AsyncTlsConnector for ModuleTls {
     }
 }
 
-/// Reads one reply (RFC 959 §4.2) in the clear and compares its code.
+/// Reads one unencrypted reply (RFC 959 §4.2) and compares its code.
 async fn reply(stream: &mut TcpStream, code: &[u8; 3]) -> FtpResult<()> {
     let mut text = Vec::new();
     loop {
-        // A byte at a time: what follows the reply belongs to the handshake.
+        // One byte at a time: the bytes after the reply belong to the handshake.
         let byte = stream.read_u8().await.map_err(FtpError::ConnectionError)?;
         text.push(byte);
         if text.len() > REPLY_LIMIT {
@@ -152,7 +151,7 @@ async fn reply(stream: &mut TcpStream, code: &[u8; 3]) -> FtpResult<()> {
 fn config(settings: &TlsSettings) -> Result<ClientConfig, Failure> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let versions: &[&rustls::SupportedProtocolVersion] = match settings.versions {
-        // No TLS library still speaks them: the handshake would end in an alert.
+        // No TLS library still offers them: the handshake would end in an alert.
         TlsVersions::Obsolete => return Err(Failure::Tls),
         TlsVersions::Tls12 => &[&rustls::version::TLS12],
         TlsVersions::Tls12And13 => &[&rustls::version::TLS12, &rustls::version::TLS13],
@@ -192,7 +191,7 @@ fn config(settings: &TlsSettings) -> Result<ClientConfig, Failure> {
     Ok(config)
 }
 
-/// `authmode` 0: any certificate will do.
+/// `authmode` 0: any certificate is accepted.
 #[derive(Debug)]
 struct Unverified(Arc<CryptoProvider>);
 
@@ -233,7 +232,7 @@ impl ServerCertVerifier for Unverified {
     }
 }
 
-/// A TLS connection, before whose first bytes a greeting may stand.
+/// A TLS connection, which may begin with a greeting.
 #[derive(Debug)]
 pub(super) struct Stream {
     said: Bytes,

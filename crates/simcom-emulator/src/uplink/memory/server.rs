@@ -1,10 +1,10 @@
-//! A server in memory, with the moods of real ones.
+//! A server in memory that can behave like difficult real ones.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 
-use crate::request::{Failure, Identity, Security, TlsSettings, TlsVersions};
+use crate::request::{ClientCertificate, Failure, Security, TlsSettings, TlsVersions};
 
 /// One server. Every field may be changed between two requests.
 #[derive(Clone, Debug)]
@@ -17,38 +17,40 @@ pub struct Server {
     pub directories: BTreeSet<Vec<u8>>,
     /// The one kind of protection it accepts.
     pub security: Security,
-    /// What vouches for its certificate, in PEM: a module that verifies must hold just this.
+    /// The certificate authority of its certificate, in PEM. A module that verifies must hold
+    /// exactly this.
     pub ca: Option<Bytes>,
-    /// What its clients must show, where it asks: a module must hold just this, key included.
-    pub client: Option<Identity>,
+    /// The identity that its clients must show, where it asks: a module must hold exactly this,
+    /// including the key.
+    pub client: Option<ClientCertificate>,
     /// What it does with REST.
     pub rest: Rest,
     /// Bytes it can still store.
     pub room: Option<u64>,
-    /// Closes the control and data connections after so many content bytes of one transfer.
+    /// It closes the control and data connections after this many content bytes of one transfer.
     pub close_after: Option<u64>,
-    /// Leaves every request unanswered.
+    /// It answers no request.
     pub silent: bool,
-    /// Files that no listing shows, though all else finds them.
+    /// Files that no listing shows although every other command finds them.
     pub hidden: BTreeSet<Vec<u8>>,
-    /// Whether it knows SIZE; a server without it refuses.
+    /// Whether it knows SIZE. A server without it refuses.
     pub knows_size: bool,
-    /// Files that it lets nobody write (553).
+    /// Files that nobody may write (553).
     pub protected: BTreeSet<Vec<u8>>,
     /// It lets nobody delete a file (550).
     pub keeps_all: bool,
-    /// It refuses a file only when all of its content has come.
+    /// It refuses a file only after all of its content has come.
     pub refuses_late: bool,
-    /// What the next logins come to, whatever they say: 530 as [`Failure::Refused`], 421 as
+    /// The outcomes of the next logins, whatever they say: 530 as [`Failure::Refused`], 421 as
     /// [`Failure::ServerTimeout`].
     pub logins: VecDeque<Failure>,
-    /// What it makes of the path that LIST names.
+    /// What it makes of the path in LIST.
     pub list_path: ListPath,
     /// How a listing prints names.
     pub names: Names,
     /// No listing shows names that begin with a dot.
     pub hides_dots: bool,
-    /// A listing ends after so many lines.
+    /// A listing ends after this many lines.
     pub lists_at_most: Option<usize>,
     /// It refuses to list an empty directory (450, 550).
     pub refuses_empty: bool,
@@ -56,13 +58,13 @@ pub struct Server {
     pub unlisted: BTreeSet<Vec<u8>>,
     /// Directories that it lists as empty, whatever is in them.
     pub lists_nothing: BTreeSet<Vec<u8>>,
-    /// Directories that nobody can change to, though they can be listed.
+    /// Directories that nobody can change to although they can be listed.
     pub not_entered: BTreeSet<Vec<u8>>,
-    /// Links to directories: what leads where.
+    /// Links to directories, with their targets.
     pub links: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
-/// What a server makes of the path that LIST names.
+/// What a server makes of the path in LIST.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ListPath {
     /// It lists that directory, or that file.
@@ -70,9 +72,9 @@ pub enum ListPath {
     Honour,
     /// It lists the working directory.
     Ignore,
-    /// It prints one line, of the directory itself.
+    /// It prints one line for the directory itself.
     Itself,
-    /// It takes `[x]` for a pattern that `x` fits (pure-ftpd, ProFTPD).
+    /// It takes `[x]` for a pattern that `x` matches (pure-ftpd, ProFTPD).
     Pattern,
 }
 
@@ -88,7 +90,7 @@ pub enum Names {
     Absolute,
     /// `NAME;1`, in the columns of OpenVMS.
     Version,
-    /// In a form of line that nobody knows, with the name at its end.
+    /// In an unknown form of line, with the name at its end.
     Strange,
     /// The same, without the name.
     Nameless,
@@ -100,11 +102,11 @@ pub enum Rest {
     /// As RFC 3659 §5 says.
     #[default]
     Honour,
-    /// The same, and what lies behind the offset stays until it is written over.
+    /// The same, but what lies behind the offset stays until it is written over.
     WriteOver,
     /// 502.
     Refuse,
-    /// 350, and the transfer starts at 0 all the same.
+    /// 350, but the transfer starts at 0.
     Ignore,
 }
 
@@ -151,7 +153,7 @@ impl Server {
         }
     }
 
-    /// Whether a handshake with these settings goes well.
+    /// Whether a handshake with these settings succeeds.
     pub(super) fn shakes_hands(&self, tls: &TlsSettings) -> bool {
         tls.versions != TlsVersions::Obsolete
             && (!tls.verify_server || (self.ca.is_some() && tls.ca == self.ca))
@@ -162,13 +164,13 @@ impl Server {
         path == b"/" || self.directories.contains(path)
     }
 
-    /// The entries of a directory, whatever a listing shows of them.
+    /// Whether a directory has no entries, whatever a listing shows of them.
     pub(super) fn is_empty(&self, directory: &[u8]) -> bool {
         let here = |path: &Vec<u8>| parent(path) == directory;
         !self.directories.iter().any(here) && !self.files.keys().any(here)
     }
 
-    /// What LIST prints; `None` where it is refused. `named` is the path that it was given, as an
+    /// What LIST prints. `None` where it is refused. `named` is the path in the command, as an
     /// absolute one.
     pub(super) fn list(&self, working: &[u8], named: Option<Vec<u8>>) -> Option<Vec<u8>> {
         let directory = match (self.list_path, named) {
@@ -245,7 +247,7 @@ impl Server {
         [line.as_slice(), b"\r\n"].concat()
     }
 
-    /// Where a path leads: a link at its beginning is followed once.
+    /// Where a path leads. A link at its beginning is followed once.
     pub(super) fn followed(&self, path: Vec<u8>) -> Vec<u8> {
         for (link, to) in &self.links {
             if let Some(rest) = path.strip_prefix(link.as_slice())

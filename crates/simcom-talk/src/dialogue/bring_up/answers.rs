@@ -1,4 +1,4 @@
-//! What the answers say of the module.
+//! What the answers tell about the module.
 
 use tracing::info;
 
@@ -11,10 +11,10 @@ use crate::dialogue::facts::{self, Capabilities, Sim};
 use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::ftps::CommandName;
 
-/// How often a module is asked for its identity where two answers do not agree.
+/// How often a module is asked for its identity while two answers do not agree.
 const IDENTITY_TRIES: u32 = 4;
 
-/// How often a SIM that is busy is asked again, each time after [`SIM_PAUSE`].
+/// How often a busy SIM is asked again, each time after [`SIM_PAUSE`].
 const SIM_TRIES: u32 = 10;
 
 impl BringUp {
@@ -23,8 +23,8 @@ impl BringUp {
             self.ended = Some(Failure::new(cause.clone(), Some(step.name), Stage::Device));
             return;
         }
-        // A module that fell back to a prompt takes every line for content: that is ended, and the
-        // line is said once more. A module that does not answer then is not asked a third time.
+        // A module that fell back to a prompt takes every line for content. That content is ended, and
+        // the line is sent once more. A module that does not answer then is not asked a third time.
         if let Outcome::Failed(Cause::Timeout(_)) = &response.outcome
             && self.repeated != Some(step.name)
         {
@@ -33,7 +33,7 @@ impl BringUp {
             self.contact = Contact::Mark { tries: 0 };
             return;
         }
-        // Both are known to answer with a line, and a name has no such bytes.
+        // Some modules answer both with a bare line. A name has no such bytes.
         let silent = matches!(step.fact, Fact::Sim | Fact::Signal) && response.info.is_empty();
         self.out_of_step |=
             (silent && response.is_done()) || response.info.iter().any(|line| is_content(line));
@@ -76,8 +76,8 @@ impl BringUp {
         }
     }
 
-    /// Takes an answer for what the module is, if it looks so; else asks until two agree. Lines that no
-    /// list knows come in between, above all while it starts.
+    /// Takes an answer for what the module is, if it looks like one. Otherwise asks again until two
+    /// answers agree: lines that no list knows come in between, most of all while the module starts.
     pub(super) fn identify(&mut self, step: &Step, response: &Response) {
         let answer = answer(step.fact, response);
         let plain = response.info.len() == 1 && looks_like(step.fact, &answer) && !self.fresh;
@@ -101,7 +101,8 @@ impl BringUp {
         }
     }
 
-    /// Asks whether the radio is on; `why`: what was asked of the SIM, and how it was refused.
+    /// Asks whether the radio is on. `why` is the question that was asked of the SIM, and how the
+    /// module refused it.
     pub(super) fn ask_radio(&mut self, why: Option<(CommandName, ErrorCode)>) {
         self.radio = Radio::Asked(why);
         self.extra.push_back(steps::radio());
@@ -129,7 +130,8 @@ impl BringUp {
         }
     }
 
-    /// The module says that the SIM does not serve: what it says, and no more.
+    /// Ends the bring-up because the module says that the SIM does not serve. It says no more than
+    /// that.
     pub(super) fn end_without_sim(&mut self, name: CommandName, code: ErrorCode) {
         let missing = code.is_sim_missing();
         let (sim, cause) = if missing {
@@ -166,7 +168,7 @@ impl BringUp {
         if let Some(code) = refusal
             && (code.is_sim_missing() || code.is_sim_failure())
         {
-            // With the radio off, a SIM that is there fails as well.
+            // While the radio is off, a SIM that is there fails as well.
             match self.radio {
                 Radio::Unknown => self.ask_radio(Some((step.name, code.clone()))),
                 _ => self.end_without_sim(step.name, code.clone()),
@@ -178,7 +180,8 @@ impl BringUp {
     }
 }
 
-/// What the module says it is: the line with the command's own prefix, or else the last that looks so.
+/// What the module says it is: the line with the command's own prefix, or else the last line that looks
+/// like an identity.
 fn answer(fact: Fact, response: &Response) -> String {
     let prefix = match fact {
         Fact::Manufacturer => "+CGMI:",
@@ -197,7 +200,8 @@ fn answer(fact: Fact, response: &Response) -> String {
         .to_owned()
 }
 
-/// Whether a text can be the name of a maker, of a model, or of a firmware: these have numbers.
+/// Whether a text can be the name of a maker, a model or a firmware. The names of models and firmwares
+/// have digits.
 fn looks_like(fact: Fact, text: &str) -> bool {
     let letters = text.contains(|char: char| char.is_ascii_alphabetic());
     let digits = text.contains(|char: char| char.is_ascii_digit());

@@ -1,21 +1,22 @@
-//! What the module says of the SIM card.
+//! What the module says about the SIM card.
 
 use crate::dialogue::exchange::Response;
 
-/// What `+CPIN:` said of the card (3GPP 27.007 §8.3, and SIMCom's own words).
+/// What `+CPIN:` said about the card (3GPP 27.007 §8.3, and SIMCom's own words).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Card {
     Ready,
     /// It waits for a PIN or a PUK, or is bound to another device or network.
     Locked,
     Missing,
-    /// It is being read; words that no document has are taken for that, since they prove nothing else.
+    /// It is being read. Words that no document lists are taken for this state, since they prove nothing
+    /// else.
     Reading,
 }
 
 impl Card {
-    /// The lines may be more than the answer: the module says unasked what changes meanwhile, so the last
-    /// counts. `None` where nothing was said.
+    /// The card as the last line tells. The lines may be more than the answer: the module announces
+    /// changes meanwhile. `None` where no line told.
     pub(super) fn of(response: &Response) -> Option<Self> {
         let mut said = response.info.iter().rev();
         let state = said.find_map(|line| line.strip_prefix("+CPIN:"))?.trim();

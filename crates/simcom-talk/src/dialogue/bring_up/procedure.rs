@@ -1,4 +1,4 @@
-//! What a bring-up says next.
+//! What a bring-up sends next.
 
 use std::time::Duration;
 
@@ -13,42 +13,42 @@ use crate::dialogue::operation::Output;
 use crate::dialogue::procedure::{Next, Procedure, Saying};
 use crate::ftps::{CommandName, Timing, escape};
 
-/// A module is starting its radio: 3GPP names no time, and some seconds are usual.
+/// How long a module may take to start its radio. 3GPP names no time; some seconds are usual.
 const RADIO: Duration = Duration::from_secs(30);
 
-/// A module that is starting answers after some 10 s (SIM7600) and is given twice that.
+/// How often the module is called. A module that is starting answers after some 10 s (SIM7600); it gets twice that.
 const CALLS: u32 = 20;
 const CALL_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long the line must be silent before a call; twice that after each restart, since content that
-/// comes over a slow network has longer gaps.
+/// How long the line must be silent before a call. The time doubles after each restart, since content that comes over
+/// a slow network has longer gaps.
 const QUIET: Duration = Duration::from_millis(200);
 
 /// Switches result codes on, and to words (V.250 §6.2.5, §6.2.6). A module whose stored profile has `ATQ1` or `ATV0`
-/// hears every call, but its replies are not recognised. Alternates with `AT` alone, for a module that takes only one
-/// command on a line.
+/// hears every call, but its replies are not recognised. The call alternates with a plain `AT`, for modules that take
+/// only one command on a line.
 const LOUD: &str = "ATQ0V1";
 
-/// A block that a crashed program began has no end mark: the module takes so many bytes, at most
-/// 2048 (SIMCom manual L1215), for content, and hears nothing before. Its file is broken
-/// whatever is done, and its name is not known. It is filled up with bytes that no text holds, so
-/// that whoever reads it sees where it ends, and that mean nothing on a command line (V.250
-/// §5.2.2). A module that is only starting is given time before.
+/// Fills up a block that a crashed program began. A block has no end mark: the module takes the next bytes, at most
+/// 2048 (SIMCom manual L1215), for content, and hears no command before. The file is broken in any case, and its name
+/// is not known. The filler is bytes that no text holds, so that readers of the file see where its content ends, and
+/// bytes that mean nothing on a command line (V.250 §5.2.2). A module that is only starting gets time before it is
+/// sent.
 const FILLER: [u8; 2048] = [0; 2048];
 const FILL_AFTER: u32 = 3;
 
-/// A file that a crashed program was writing to the module (`AT+CFTRANRX`) may be as long as its file
-/// system is large. Where the first filler did not help, more follows with each third call, as much as
-/// the line takes in so many seconds, until the module says anything: some megabytes over USB in one
-/// bring-up, and what is left in the next, which its owner begins after a pause. A stream that opens
-/// meanwhile is ended by its mark before each filling, so that no zeros go into it.
+/// A file that a crashed program was writing to the module (`AT+CFTRANRX`) may be as long as the module's file system
+/// is large. Where the first filler did not help, every third call sends more, as much as the line takes in so many
+/// seconds, until the module says anything. That is some megabytes over USB in one bring-up. The owner begins the
+/// next bring-up after a pause, and that one goes on. A stream that opens meanwhile is ended by its mark before each
+/// filling, so that no zeros go into it.
 const FILL_ON: u64 = 4 * 1024 * 1024;
 const FILL_FOR: Duration = Duration::from_secs(4);
 
-/// Every answer comes from the module itself. A SIM that is being read delays some of them.
+/// Every answer comes from the module itself. A SIM that is still being read delays some of them.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// Between two questions for a SIM that is busy.
+/// Pause between two questions to a busy SIM.
 const SIM_PAUSE: Duration = Duration::from_secs(1);
 
 impl BringUp {
@@ -75,7 +75,7 @@ impl BringUp {
             Outcome::Failed(Cause::Timeout(_)) if tries.is_multiple_of(FILL_AFTER) => {
                 Contact::Fill { tries }
             }
-            // Nothing that answers refuses it.
+            // A module that answers at all does not refuse it.
             Outcome::Failed(Cause::Refused(_)) => Contact::Settle { tries },
             _ => Contact::Call { tries },
         };
@@ -94,7 +94,7 @@ impl Procedure for BringUp {
         match self.contact {
             Contact::EndContent => {
                 self.contact = Contact::Settle { tries: 0 };
-                // Twice: behind an ETX, the first is content.
+                // Twice: behind an ETX, the first one is content.
                 return Next::Raw(Bytes::from_static(&[escape::END; 2]));
             }
             Contact::Mark { tries } => {

@@ -1,4 +1,4 @@
-//! A bring-up and how far it is.
+//! A bring-up, and how far it has come.
 
 use std::collections::VecDeque;
 
@@ -12,8 +12,8 @@ use crate::dialogue::failure::{Cause, Failure};
 use crate::dialogue::setup::Setup;
 use crate::ftps::{CommandName, Quirks, Report};
 
-/// Makes contact, sets the dialect, silences unsolicited lines, and asks who is there. Every
-/// command may be repeated, and only those that the rest depends on may not fail.
+/// Makes contact, sets the dialect, silences unsolicited lines, and asks what module it is. Every command may be
+/// repeated. Only the commands that the rest depends on must succeed.
 #[derive(Debug)]
 pub(crate) struct BringUp {
     pub(super) setup: Setup,
@@ -21,13 +21,13 @@ pub(crate) struct BringUp {
     pub(super) current: Option<Step>,
     /// The step that is said once more after a pause.
     pub(super) again: Option<Step>,
-    /// The step that was not answered. It is said once more when the module answers again.
+    /// The step that got no answer. It is said once more when the module answers again.
     pub(super) unanswered: Option<Step>,
     /// Steps that are said before the next one in order.
     pub(super) extra: VecDeque<Step>,
-    /// The module has just started: its identity is believed once two answers agree.
+    /// The module has just started: its identity is believed only once two answers agree.
     pub(super) fresh: bool,
-    /// The answer to the question of its identity that is not believed yet, and how often it was asked.
+    /// The identity that the module gave and that is not believed yet, and how often it was asked.
     pub(super) doubted: Option<String>,
     pub(super) asked: u32,
     pub(super) radio: Radio,
@@ -38,7 +38,7 @@ pub(crate) struct BringUp {
     pub(super) sim_tries: u32,
     /// The quirks, until they are applied.
     pub(super) quirks: Option<Quirks>,
-    /// Something was heard that may have been taken for an answer.
+    /// A line came that may have been taken for an answer.
     pub(super) out_of_step: bool,
     pub(super) restarts: u32,
     pub(super) ended: Option<Failure>,
@@ -46,10 +46,10 @@ pub(crate) struct BringUp {
 
 #[derive(Debug)]
 pub(super) enum Contact {
-    /// A program that crashed may have left the module at a prompt: end what it wrote. Anywhere
-    /// else the byte means nothing before the next `AT` (V.250 §5.2.1).
+    /// A program that crashed may have left the module at a prompt: end what it wrote. In any other state, the byte
+    /// means nothing before the next `AT` (V.250 §5.2.1).
     EndContent,
-    /// The module may be at a prompt again: end what it takes for content, and call at once.
+    /// The module may be at a prompt again: end the content that it expects, and call at once.
     Mark {
         tries: u32,
     },
@@ -73,16 +73,16 @@ pub(super) enum Contact {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Radio {
     Unknown,
-    /// It is asked for, since the SIM was refused for this reason, or there is no registration.
+    /// It is asked for, since the SIM was refused for this reason, or the module is not registered.
     Asked(Option<(CommandName, ErrorCode)>),
     /// It was on.
     On,
-    /// It was off and is being switched on: until it is, the SIM may fail.
+    /// It was off and is being switched on. Until it is on, the SIM may fail.
     SwitchedOn,
 }
 
-/// How often the bring-up begins again where answers and questions may not belong together. A module that
-/// says such things by itself is believed after that.
+/// How often the bring-up begins again where answers and questions may not belong together. A module that sends such
+/// lines by itself is believed after that.
 pub(super) const RESTARTS: u32 = 3;
 
 impl BringUp {
@@ -116,7 +116,7 @@ impl BringUp {
         self.out_of_step |= is_content_or_late(text);
     }
 
-    /// Whether there is nobody to ask any more.
+    /// Whether the module cannot be asked any more.
     pub(super) fn is_lost(&self) -> bool {
         let cause = self.ended.as_ref().map(|failure| &failure.cause);
         matches!(
@@ -125,7 +125,7 @@ impl BringUp {
         )
     }
 
-    /// Everything once more, once the line is quiet.
+    /// Asks everything once more, once the line is quiet.
     pub(super) fn restart(&mut self) {
         info!("lines that may have been taken for answers came in between; asking anew");
         let anew = Self::new(&self.setup, self.fresh);
@@ -138,12 +138,12 @@ impl BringUp {
         };
     }
 
-    /// What the module said of itself so far.
+    /// What the module has said about itself so far.
     pub(crate) fn facts(&self) -> &Facts {
         &self.facts
     }
 
-    /// What is left to be set, now that every question was answered.
+    /// What is left to be set after every question was answered.
     pub(super) fn last(&mut self) -> Option<Step> {
         let quirks = self.quirks.take()?;
         let Identity {
@@ -151,8 +151,7 @@ impl BringUp {
         } = &self.facts.identity;
         let capabilities = &mut self.facts.capabilities;
         capabilities.quirks = quirks.apply(model, firmware, &mut capabilities.profile);
-        // Passive: a server cannot reach a module in a mobile network (A76XX AT manual V1.09
-        // §17).
+        // Passive: a server cannot open a connection to a module in a mobile network (A76XX AT manual V1.09 §17).
         let passive = || CommandLine::write("AT+CFTPSMODE").number(1).finish();
         capabilities.profile.mode.then(|| Step {
             name: "AT+CFTPSMODE".into(),
@@ -163,14 +162,14 @@ impl BringUp {
     }
 }
 
-/// Whether a line is a result code, a report of the service or content, and so no unsolicited result code.
+/// Whether a line is a result code, a report of the service or content. Such a line is no unsolicited result code.
 fn is_content_or_late(text: &str) -> bool {
     matches!(Line::classify(text.as_bytes()), Line::Final(_))
         || Report::parse(text).is_some()
         || is_content(text)
 }
 
-/// Whether it has bytes that no line of the module holds.
+/// Whether a text has bytes that no line of the module holds.
 pub(super) fn is_content(text: &str) -> bool {
     text.contains(|char: char| char.is_control() || char == char::REPLACEMENT_CHARACTER)
 }

@@ -1,4 +1,4 @@
-//! What is set and asked when the module answers, in its order.
+//! What the bring-up sets and asks once the module answers, in order.
 
 use crate::at::CommandLine;
 use crate::at::args::CommandLineBuilder;
@@ -16,7 +16,7 @@ pub(super) struct Step {
     pub(super) fact: Fact,
 }
 
-/// Which fact an answer holds.
+/// Which fact an answer gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fact {
     None,
@@ -29,7 +29,7 @@ pub(super) enum Fact {
     Operator,
     /// Whether the radio is on.
     Radio,
-    /// It is being switched on.
+    /// The radio is being switched on.
     RadioOn,
     /// What the module can do.
     Ability(Probe),
@@ -55,7 +55,7 @@ pub(super) fn radio_on() -> Step {
     }
 }
 
-/// How the SIM is.
+/// Asks for the state of the SIM.
 pub(super) fn sim() -> Step {
     Step {
         name: "AT+CPIN".into(),
@@ -65,12 +65,12 @@ pub(super) fn sim() -> Step {
     }
 }
 
-/// Whether this is the last question for the registration.
+/// Whether this is the last of the questions about the registration.
 pub(super) fn is_last_registration(prefix: &str) -> bool {
     prefix == "+CREG:"
 }
 
-/// All that do not depend on answers.
+/// All steps that do not depend on answers.
 pub(super) fn all(setup: &Setup) -> Vec<Step> {
     let set = |name: &'static str, build: fn(CommandLineBuilder) -> CommandLineBuilder| Step {
         name: CommandName::from(name),
@@ -99,7 +99,7 @@ pub(super) fn all(setup: &Setup) -> Vec<Step> {
     let mut steps = vec![
         bare("ATE0"),
         bare("ATV1"),
-        // Text reasons for people; numbers are read as well.
+        // Reasons as text, for people. Numbers are understood as well.
         set("AT+CMEE", |line| line.number(2)),
         ask("AT+CGMI", "+CGMI:", Fact::Manufacturer),
         ask("AT+CGMM", "+CGMM:", Fact::Model),

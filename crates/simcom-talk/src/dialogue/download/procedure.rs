@@ -11,11 +11,11 @@ use crate::dialogue::operation::{Delivery, Progress, ProgressStage};
 use crate::dialogue::procedure::{Next, Procedure, Saying, WayOut, Ways};
 use crate::ftps::{Command, ErrCode, Report};
 
-/// A rest of the cache that is read sooner than START and LOGIN are done: 256 commands of 1024
-/// bytes (SIMCom manual L1217), each a few tens of milliseconds.
+/// A rest in the cache up to this size is read sooner than START and LOGIN are done: 256 commands
+/// of 1024 bytes (SIMCom manual L1217), each a few tens of milliseconds.
 const SOON_READ: u64 = 256 * 1024;
 
-/// Why nothing is asked for a while.
+/// Why the download asks nothing for a while.
 const EMPTY: &str = "nothing has come into the cache";
 
 impl Procedure for Download {
@@ -37,7 +37,7 @@ impl Procedure for Download {
                 }
             }
             match &mut self.state {
-                // What the module can do must be known as well.
+                // The abilities of the module must be known as well.
                 State::Known(size) => {
                     let known = Known::Size(*size);
                     self.state = self.begin(known, false);
@@ -89,8 +89,9 @@ impl Procedure for Download {
                         }
                     }
                 },
-                // At rest it costs nothing. A rest that is soon read is thrown away; else it is
-                // aborted, which costs the login (SIMCom manual L1218).
+                // Where nothing goes on in the module, leaving costs nothing. A rest that is soon
+                // read is thrown away. Otherwise the transfer is aborted, which costs the login
+                // (SIMCom manual L1218).
                 State::Leave(cache, failure) => {
                     let failure = failure.clone();
                     let turn = if cache.is_at_rest() {
@@ -131,7 +132,7 @@ impl Procedure for Download {
                         self.state = State::Finish(Err(failure));
                     }
                 },
-                // It is empty indeed.
+                // The file is really empty.
                 State::Finish(Ok(())) if std::mem::take(&mut self.owes_began) => {
                     return Next::Deliver(Delivery::Began { size: self.size });
                 }
@@ -191,10 +192,11 @@ impl Procedure for Download {
                 self.got += bytes.len() as u64;
                 None
             }
-            // Made way: what comes now comes again later.
+            // The download yielded: what comes now comes again later.
             State::Known(_) | State::Yield => None,
             State::Begin | State::Get | State::Fill | State::Abort(_) | State::Finish(_) => {
-                // Abandoned: the module cannot be stopped, the rest is thrown away.
+                // The download was abandoned and the module cannot be stopped: the rest is thrown
+                // away.
                 self.got += bytes.len() as u64;
                 None
             }
@@ -218,7 +220,7 @@ impl Procedure for Download {
     }
 
     fn begin_again(&mut self) -> bool {
-        // What the cache held is lost with the session.
+        // The session ended, and the content of the cache is lost with it.
         match &self.state {
             State::Pull(..) => self.state = self.go_on(Cause::Disconnected),
             State::Leave(_, failure) => self.state = State::Finish(Err(failure.clone())),

@@ -1,4 +1,4 @@
-//! How a download goes on after a break, or after it made way.
+//! How a download goes on after a break, or after it yielded.
 
 use bytes::{Bytes, BytesMut};
 
@@ -13,13 +13,12 @@ use crate::dialogue::size::unknown;
 use crate::ftps::value::Offset;
 use crate::ftps::{Command, ErrCode};
 
-/// How often in a row a transfer goes on without having moved a byte in between. Every new try
-/// costs a login.
+/// How many tries in a row may move no byte before the transfer fails. Each try costs a login.
 const FRUITLESS: u32 = 3;
 
 impl Download {
-    /// What the file is now, before the transfer goes on. One that is shorter is another one; one
-    /// that is longer may have grown: the bytes in the resume window tell.
+    /// Takes what the file is now, before the transfer goes on. A file that is shorter is another file. A file that
+    /// is longer may have grown: the bytes in the resume window tell.
     pub(super) fn recheck(&mut self, known: Known) -> State {
         match (known, self.size) {
             (Known::Size(now), Some(before)) if now < before => {
@@ -45,45 +44,45 @@ impl Download {
         }
     }
 
-    /// The size after more came than the file had.
+    /// Takes the size after more came than the file had.
     pub(super) fn remeasure(&mut self, known: &Known) -> State {
         let expected = self.size.unwrap_or_default();
         let found = self.beyond.take().unwrap_or_default();
         // A server that ignores the offset sends the whole file, and a file that grows has no fewer bytes than
-        // before. Where the transfer went on, the bytes in the resume window have shown that the offset was honoured.
+        // before. Where the transfer went on once, the bytes in the resume window have shown that the server honoured
+        // the offset.
         let honours_rest =
             self.from == 0 || self.mark > 0 || found.saturating_sub(self.from) < expected;
         let cause = match known {
-            // What came first is what there was when the transfer began, and the rest was added to it.
+            // The bytes that came first were there when the transfer began. The rest was added to the file.
             Known::Size(now) if *now >= found && honours_rest => {
                 self.grown = Some(*now);
                 return State::Finish(Ok(()));
             }
-            // Either may be so. The file is read from its beginning, and the bytes in the resume window tell.
+            // Both are possible. The file is read from its beginning, and the bytes in the resume window tell.
             Known::Size(now) if *now >= found && is_telling(self.window.tail()) => {
                 self.no_rest = true;
                 self.resumes += 1;
-                // What was handed on does not come again.
+                // Bytes that were handed on do not come again.
                 self.beyond = (self.growth == Growth::All).then_some(found);
                 return State::Get;
             }
             Known::Size(now) if *now != expected => Cause::SourceChanged,
-            // An offset was ignored, or lines fell into the content.
+            // The server ignored an offset, or lines fell into the content.
             _ => Cause::SizeMismatch { expected, found },
         };
         State::Finish(Err(self.failure(cause)))
     }
 
-    /// The next GET. Where the module takes no offset so far in the file, it begins at the last
-    /// that it takes, and what is known already is thrown away.
+    /// The next GET. Where the module takes no offset that far into the file, GET begins at the last offset that the
+    /// module takes, and the known bytes are thrown away.
     pub(super) fn get(&mut self) -> Command {
         self.mark = self.got;
         self.twins.begin();
         let position = self.offset.saturating_add(self.got);
         let tail = self.window.tail();
         let compared = position.saturating_sub(tail.len() as u64);
-        // Where no size is known, and no bytes that came before, nothing shows that the server ignored the
-        // offset.
+        // Where neither a size nor earlier bytes are known, nothing shows that the server ignored the offset.
         let blind = self.exact && self.size.is_none() && tail.is_empty();
         let wanted = if self.no_rest || blind { 0 } else { compared };
         let offset = Offset::new(wanted.min(Offset::MAX)).unwrap_or(Offset::ZERO);
@@ -97,9 +96,9 @@ impl Download {
         }
     }
 
-    /// What is handed on of a block.
+    /// Takes a block and returns the part of it that is handed on.
     pub(super) fn take(&mut self, block: Bytes) -> Option<Delivery> {
-        // Line ends were rewritten: it could not go on behind the first of the two.
+        // Only where line ends are kept: otherwise the transfer could not go on behind the first of the two.
         self.untaken |= self.exact && self.twins.is_second(&block);
         if self.untaken {
             return None;
@@ -113,7 +112,7 @@ impl Download {
             && let Some(size) = self.size
         {
             if size == 0 && self.owes_began {
-                // A server that says 0 of a file with content does not tell.
+                // A server that says 0 of a file with content does not know its size.
                 self.size = None;
             } else {
                 let position = self.offset.saturating_add(self.got);
@@ -143,17 +142,17 @@ impl Download {
         let went_on = self.offset + self.got > 0 && !self.no_rest && self.exact;
         if *cause == Cause::Reported(ErrCode::REJECTED) && went_on {
             if self.got > self.mark {
-                // It was the data connection that ended early (RFC 959 §4.2.2: 426, 451).
+                // The data connection ended early (RFC 959 §4.2.2: 426, 451).
                 return self.go_on(cause.clone());
             }
             if self.from > 0 {
-                // The offset is refused, perhaps, and not the file.
+                // The server may refuse the offset and not the file.
                 self.no_rest = true;
                 return State::Get;
             }
         }
         if cause.is_refusal() && self.got == 0 && self.unlisted {
-            // Neither its size nor the listing nor the file itself shows it.
+            // Neither SIZE nor the listing nor the file itself shows the name.
             return State::Finish(Err(unknown(Known::Absent)));
         }
         let data_channel = cause.is_data_channel();
@@ -164,7 +163,8 @@ impl Download {
             if data_channel {
                 self.obstacle = Some(cause.clone());
             }
-            // Servers may close the control connection over it; that is not the reason then.
+            // Servers may close the control connection after such an error. The closed connection is not the reason
+            // then.
             let reason = self.obstacle.clone().unwrap_or_else(|| cause.clone());
             return self.go_on(reason);
         }
@@ -181,7 +181,7 @@ impl Download {
         } else {
             self.fruitless + 1
         };
-        // Line ends were rewritten: an offset here is no offset there.
+        // Where line ends were rewritten, an offset here is another offset on the server.
         let possible = self.got == 0 || self.exact;
         if !possible || self.fruitless >= FRUITLESS {
             return State::Finish(Err(self.failure(cause)));
@@ -192,7 +192,7 @@ impl Download {
         State::Recheck(Box::new(Inquiry::size(self.path.clone())))
     }
 
-    /// Takes away what the server sent before, once it proves to be that.
+    /// Removes the overlap from what comes, once it proves to be what the server sent before.
     pub(super) fn behind_the_overlap(&mut self, bytes: Bytes) -> Option<Bytes> {
         let Some(overlap) = &mut self.overlap else {
             return Some(bytes);
@@ -207,7 +207,8 @@ impl Download {
                 let found = overlap.found();
                 let from_the_beginning =
                     self.offset == 0 && !self.no_rest && self.window.head().starts_with(&found);
-                // Behind the last offset that a module takes, the head is not where it would show.
+                // Where GET began at the last offset that a module takes, an ignored offset does not show in the
+                // head.
                 let skipped = self.from > 0 && self.from < self.compared();
                 if skipped && !self.no_rest {
                     self.no_rest = true;
@@ -219,7 +220,7 @@ impl Download {
                     self.end(failure);
                     return None;
                 }
-                // The offset was ignored: what is known already comes first.
+                // The server ignored the offset: the known bytes come first.
                 self.no_rest = true;
                 let tail = self.window.tail();
                 self.overlap = Some(Overlap::new(self.got - tail.len() as u64, tail));
@@ -230,12 +231,12 @@ impl Download {
         }
     }
 
-    /// Where the bytes begin that are compared when the transfer goes on.
+    /// The position of the first byte that is compared when the transfer goes on.
     fn compared(&self) -> u64 {
         self.offset + self.got - self.window.tail().len() as u64
     }
 
-    /// Whether it can go on later.
+    /// Whether the download can yield and go on later.
     pub(super) fn can_yield(&self) -> bool {
         self.yields && !self.abandoned && (self.got == 0 || self.exact)
     }

@@ -1,4 +1,4 @@
-//! A download and how far it is.
+//! A download, and how far it has come.
 
 use super::twins::Twins;
 use crate::dialogue::cache::Cache;
@@ -13,8 +13,8 @@ use crate::dialogue::size::unknown;
 use crate::ftps::value::{RemotePath, TransferType};
 use crate::ftps::{Command, CommandName};
 
-/// Asks for the size, then for the content, and goes on at the byte it had come to where the
-/// link breaks.
+/// Asks for the size, then for the content. After a break of the link, goes on at the byte that it had
+/// reached.
 #[derive(Debug)]
 pub(crate) struct Download {
     pub(super) path: RemotePath,
@@ -22,7 +22,7 @@ pub(crate) struct Download {
     /// Bytes that may come, from the offset on.
     pub(super) limit: Option<u64>,
     pub(super) growth: Growth,
-    /// Bytes are as the server holds them, so that sizes can be compared.
+    /// Bytes arrive as the server holds them, so that sizes can be compared.
     pub(super) exact: bool,
     pub(super) state: State,
     pub(super) size: Option<u64>,
@@ -30,34 +30,34 @@ pub(crate) struct Download {
     /// The byte that the last GET began at.
     pub(super) from: u64,
     pub(super) window: ResumeWindow,
-    /// What the server sends again when the transfer goes on, until it was compared.
+    /// The bytes that the server sends again when the transfer goes on, until they were compared.
     pub(super) overlap: Option<Overlap>,
     /// The directory does not list the name.
     pub(super) unlisted: bool,
-    /// The server sends files from their beginning only.
+    /// The server sends files only from their beginning.
     pub(super) no_rest: bool,
-    /// It goes on after it made way, not after a break.
+    /// The download goes on after it yielded, not after a break.
     pub(super) returned: bool,
     /// Others wait for the link.
     pub(super) yields: bool,
     /// `got` when the last command was said.
     pub(super) mark: u64,
     pub(super) fruitless: u32,
-    /// Why the data connection did not come about, in the fruitless tries so far.
+    /// Why the last fruitless tries got no data connection.
     pub(super) obstacle: Option<Cause>,
     pub(super) resumes: u32,
     pub(super) abandoned: bool,
     pub(super) ways: Ways,
-    /// A download was left going on in the module.
+    /// The module may still be carrying out a download.
     pub(super) left: bool,
-    /// [`Delivery::Began`] waits until content shows whether the file is as empty as SIZE said.
+    /// [`Delivery::Began`] waits until the content shows whether the file is as empty as SIZE said.
     pub(super) owes_began: bool,
     pub(super) twins: Twins,
-    /// What comes is not taken: the transfer goes on behind what was handed over.
+    /// Content that comes is not taken: the transfer will go on behind the bytes that were handed over.
     pub(super) untaken: bool,
-    /// Where the content ended that goes beyond the size, as far as it came.
+    /// Where the content ends that goes beyond the size, as far as it came.
     pub(super) beyond: Option<u64>,
-    /// The size that the file has now, where it grew since the transfer began.
+    /// The size that the file has now, where it has grown since the transfer began.
     pub(super) grown: Option<u64>,
 }
 
@@ -73,22 +73,22 @@ pub(super) enum State {
     Fill,
     /// It is read out of the cache.
     Pull(Cache),
-    /// It is not wanted any more, but may still go on in the module.
+    /// The download is abandoned, but may still go on in the module.
     Leave(Cache, Failure),
-    /// It is being aborted in the module; this follows.
+    /// The download is being aborted in the module. The state in the box follows.
     Abort(Box<State>),
     /// The file is looked at again before the transfer goes on.
     Recheck(Box<Inquiry>),
-    /// More came than the file had: whether it grew is asked.
+    /// More came than the file had: the size is asked again, to see whether the file grew.
     Remeasure(Box<Inquiry>),
-    /// Why the server refused is looked into.
+    /// The procedure looks for the reason of the server's refusal.
     Look(Box<Inquiry>, Failure),
     Yield,
     Finish(Result<(), Failure>),
 }
 
 impl Download {
-    /// Of a file, in a transfer type.
+    /// A download of a file in a transfer type.
     pub(crate) fn new(what: operation::Download, transfer_type: TransferType) -> Self {
         let inquiry = Box::new(Inquiry::size(what.path.clone()));
         let returned = what.begun.is_some();
@@ -129,7 +129,8 @@ impl Download {
         }
     }
 
-    /// What is known of the file before its content is asked for, unless it `was_asked_for` to know that.
+    /// Takes what is known of the file before its content is asked for. `was_asked_for`: the file was
+    /// already asked for to learn that.
     pub(super) fn begin(&mut self, known: Known, was_asked_for: bool) -> State {
         match known {
             Known::Size(size) if self.offset > size => {
@@ -151,14 +152,14 @@ impl Download {
                 self.size = Some(size);
                 State::Begin
             }
-            // The server does not tell; the transfer itself will.
+            // The server does not tell the size. The transfer itself will show it.
             Known::Present | Known::Undecided(_) | Known::Unread(_) => State::Begin,
-            // Nor does it tell where it has no SIZE, and many servers list no hidden files.
+            // A server without SIZE does not tell either, and many servers do not list hidden files.
             Known::Absent if !self.ways.sizes && !was_asked_for => {
                 self.unlisted = true;
                 State::Begin
             }
-            // The listing that should tell had no data connection. The transfer opens one of its
+            // The listing that should tell the size got no data connection. The transfer opens one of its
             // own, after a new login.
             Known::Failed(CommandName::List, cause) if cause.is_data_channel() => State::Begin,
             Known::Absent | Known::NoDirectory | Known::Failed(..) => {
@@ -167,14 +168,14 @@ impl Download {
         }
     }
 
-    /// Ends what goes on in the module before whatever was to come.
+    /// Ends what goes on in the module before the next state begins.
     pub(super) fn abort(&mut self) -> Next {
         let then = std::mem::replace(&mut self.state, State::Get);
         self.state = State::Abort(Box::new(then));
         Next::Say(Saying::Ftps(Command::Abort))
     }
 
-    /// How what came compares with the size of the file.
+    /// How the content that came compares with the size of the file.
     pub(super) fn completeness(&self) -> Completeness {
         let comparable = self.size.filter(|_| self.exact);
         Completeness::judge(self.offset + self.got, comparable)
@@ -202,7 +203,7 @@ impl Download {
         }
     }
 
-    /// The module said that the transfer is complete: is it?
+    /// Judges a transfer that the module calls complete.
     pub(super) fn complete(&mut self) -> State {
         if std::mem::take(&mut self.untaken) {
             return self.go_on(Cause::Garbled);
@@ -230,7 +231,7 @@ impl Download {
         let state = std::mem::replace(&mut self.state, State::Get);
         self.state = match state {
             State::Pull(cache) => State::Leave(cache, failure),
-            // Nobody can tell yet whether it began.
+            // Whether it began is not known yet.
             State::Fill => {
                 self.left = true;
                 State::Finish(Err(failure))

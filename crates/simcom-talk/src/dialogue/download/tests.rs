@@ -1,4 +1,4 @@
-//! Downloads by themselves.
+//! Downloads without a module.
 
 use bytes::Bytes;
 
@@ -11,7 +11,7 @@ use crate::dialogue::procedure::{Next, Procedure, Saying};
 use crate::ftps::value::{Offset, RemotePath, TransferType};
 use crate::ftps::{Command, CommandName, ErrCode};
 
-/// A download that was broken off behind so many bytes, and goes on.
+/// A download that was broken off behind `got` bytes, and goes on.
 fn gone_on(got: u64) -> Download {
     let what = operation::Download {
         begun: Some(BegunDownload::of(got, Some(5 << 30), &[1; 512], &[2; 512])),
@@ -59,7 +59,8 @@ fn a_server_that_ignores_the_last_offset_is_read_from_the_beginning() {
 }
 
 impl Download {
-    /// The module says that it is complete; where the next GET begins, if there is one.
+    /// Lets the module say that the download is complete. Returns where the next GET begins, if
+    /// there is one.
     fn complete_to(&mut self) -> Option<u64> {
         self.state = self.complete();
         loop {

@@ -4,30 +4,30 @@ use bytes::Bytes;
 
 use crate::dialogue::resume_window::is_telling;
 
-/// Watches for a block that is the same as the one before it. On the line nothing tells whether the
-/// file repeats itself there or the block was sent twice, and once it is handed over nobody can take
-/// it back. So the transfer is gone on with behind the first, and what comes there then tells.
+/// Watches for a block that is the same as the one before it. The line does not tell whether the
+/// file repeats itself or the block was sent twice. A block that was handed over cannot be taken
+/// back. So the transfer goes on behind the first of the two, and the bytes that come there tell.
 #[derive(Debug, Default)]
 pub(super) struct Twins {
     /// The last block of the GET under way.
     last: Bytes,
     /// The second of two, until the server has told what comes there.
     suspect: Option<Bytes>,
-    /// The file repeats itself: blocks that are the same are believed from then on.
+    /// The file repeats itself: equal blocks are believed from now on.
     believed: bool,
 }
 
-/// Shorter blocks may well be the same: lines of a log are.
+/// Shorter blocks may well be equal: lines of a log often are.
 const SHORTEST: usize = 128;
 
 impl Twins {
-    /// A new GET.
+    /// Begins a new GET.
     pub(super) fn begin(&mut self) {
         self.last = Bytes::new();
     }
 
-    /// Takes in a block. Answers whether it may be the one before it once more. Bytes that are the
-    /// same when they are shifted (zeros, say) come twice in many files.
+    /// Takes a block. Returns whether it may be the block before it, sent once more. Bytes that are
+    /// the same when they are shifted (zeros, for example) come twice in many files.
     pub(super) fn is_second(&mut self, block: &Bytes) -> bool {
         let second = !self.believed
             && self.suspect.is_none()
@@ -41,7 +41,7 @@ impl Twins {
         second
     }
 
-    /// Takes in the bytes behind those that were handed over, as they came now.
+    /// Takes the bytes that came now behind those that were handed over.
     pub(super) fn settle(&mut self, bytes: &[u8]) {
         if let Some(suspect) = self.suspect.take() {
             let same = suspect.iter().zip(bytes).all(|(was, is)| was == is);
@@ -67,7 +67,7 @@ mod tests {
         twins.settle(&block(2));
         assert!(!twins.is_second(&block(2)));
         assert!(twins.is_second(&block(2)), "the line doubles again");
-        // The file has it twice.
+        // The file has the block twice.
         twins.settle(&block(2));
         assert!(!twins.is_second(&block(2)));
     }

@@ -1,4 +1,4 @@
-//! What a line came to.
+//! What came of a command line.
 
 use super::names::Names;
 use super::response::{Outcome, Response};
@@ -8,7 +8,7 @@ use crate::dialogue::failure::{Awaited, Cause};
 use crate::ftps::{Body, CommandName, ErrCode, ResponseForm, Urc};
 
 impl Exchange {
-    /// The outcome, once every part that can come has come.
+    /// The response, once every part that can come has come.
     pub(crate) fn response(&self) -> Option<Response> {
         let complete = match (self.form, &self.final_code) {
             _ if self.is_open() => false,
@@ -29,12 +29,12 @@ impl Exchange {
         (complete && self.block.is_none_or(|block| !block.ours)).then(|| self.conclude(None))
     }
 
-    /// Content of another command that is still to come when this one has its response.
+    /// How much content of another command is still to come when this one has its response.
     pub(crate) fn leftover(&self) -> u64 {
         self.block.map_or(0, |block| block.left)
     }
 
-    /// The outcome now that the deadline has passed.
+    /// The response now that the deadline has passed.
     pub(crate) fn expire(&self) -> Response {
         let awaited = match (&self.final_code, &self.report) {
             _ if self.block.is_some() => Awaited::Block,
@@ -46,7 +46,7 @@ impl Exchange {
         self.conclude(Some(awaited))
     }
 
-    /// The outcome where something else broke the exchange off.
+    /// The response where something else broke the exchange off.
     pub(crate) fn broken(&self, cause: Cause) -> Response {
         self.respond(Outcome::Failed(cause), false)
     }
@@ -74,14 +74,14 @@ impl Exchange {
             }
             _ => Outcome::Failed(Cause::Timeout(missing.unwrap_or(Awaited::Result))),
         };
-        // `ERROR` alone is a whole answer: the report that may follow did not.
+        // `ERROR` alone is a whole answer: no report followed it.
         let alone = refused && self.report.is_none() && self.block.is_none();
         self.respond(outcome, missing.is_none() || alone)
     }
 
-    /// Whether a number in the report is an error code. A size has the same form: it is only
-    /// known to be none where `ERROR` came with it (SIMCom manual L1219). So have the length of
-    /// the cache (L1217) and the mode that SINGLEIP may repeat (A76XX AT manual V1.09 §17).
+    /// Whether a number in the report is an error code. A size has the same form. It is known to be
+    /// no size only where `ERROR` came with it (SIMCom manual L1219). The length of the cache (L1217)
+    /// and the mode that SINGLEIP may repeat (A76XX AT manual V1.09 §17) have the same form too.
     fn is_code(&self, refused: bool) -> bool {
         let value = [
             CommandName::Size,
@@ -92,7 +92,7 @@ impl Exchange {
         refused || !value.contains(&self.information)
     }
 
-    /// Lines of a listing that were no names after all.
+    /// Lines of a listing that turned out to be no names.
     pub(crate) fn unsolicited(&self, response: &Response) -> Vec<String> {
         let mut unsolicited = self
             .names
@@ -100,15 +100,15 @@ impl Exchange {
             .map(Names::unsolicited)
             .unwrap_or_default();
         if response.is_done() {
-            // A module that starts anew does not go on with a listing.
+            // A module that restarts does not go on with a listing.
             unsolicited.retain(|text| Urc::parse(text) != Urc::Boot);
         }
         unsolicited
     }
 
     fn respond(&self, outcome: Outcome, clean: bool) -> Response {
-        // A line that was taken for a name may have been another, and the end a name: what comes next
-        // must be surely the next one's.
+        // A line that was taken for a name may have been another line, and the end may have been a
+        // name: the next answer must surely belong to the next command.
         let (info, doubted) = match &self.names {
             Some(names) => names.names(),
             None => (self.info.clone(), false),

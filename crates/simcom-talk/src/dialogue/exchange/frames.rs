@@ -1,4 +1,4 @@
-//! What comes in while a line is under way.
+//! What an exchange makes of the frames that come in.
 
 use bytes::Bytes;
 
@@ -11,7 +11,7 @@ use crate::ftps::{Body, CommandName, Report, ResponseForm, StorageCommandName};
 /// What a frame meant to the exchange.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Heard {
-    /// Nothing to act on yet.
+    /// Nothing to act on.
     Nothing,
     /// Content may be sent.
     Prompt,
@@ -40,7 +40,7 @@ impl Exchange {
 
     fn open(&mut self, now: Moment) {
         self.handover = Handover::Open;
-        // Whatever came before the prompt was not the outcome.
+        // A final result code before the prompt was not the outcome.
         self.final_code = None;
         self.report = None;
         self.deadline = now + self.timing.outcome;
@@ -83,20 +83,21 @@ impl Exchange {
         };
         let goes_on = names.take(text, code.is_some());
         self.final_code = code.or_else(|| self.final_code.take().filter(|_| !goes_on));
-        // Each name has the time that the first one has; the end, that of a line that may follow.
+        // Each name has as much time as the first one. The end has the time of a line that may
+        // follow.
         if goes_on || self.final_code.is_some() {
             self.deadline = now + self.patience();
         }
         Heard::Nothing
     }
 
-    /// The block before was whole.
+    /// The last block was whole.
     fn prove(&mut self) -> Heard {
         self.content += self.unproven.len() as u64;
         Heard::Content(self.unproven.split().freeze())
     }
 
-    /// The block before was not what the module meant to send, and neither can be what follows.
+    /// The last block was not what the module meant to send, and neither can be what follows.
     fn garble(&mut self) -> Heard {
         self.unproven.clear();
         self.garbled = true;
@@ -121,7 +122,7 @@ impl Exchange {
         if ours {
             self.unproven.extend_from_slice(&bytes);
         }
-        // A block longer than any that is known is handed on as it comes.
+        // A block longer than any that is known is handed on at once.
         if self.unproven.len() > LONGEST_BLOCK {
             return self.prove();
         }
@@ -132,7 +133,7 @@ impl Exchange {
         if self.final_code.is_some() {
             return Heard::Unsolicited("a second final result code".into());
         }
-        // `OK` before the prompt is no outcome: the command is only accepted.
+        // `OK` before the prompt is no outcome: the module has only accepted the command.
         if self.handover == Handover::Awaited && code == FinalCode::Ok && self.literal != Some(0) {
             return Heard::Nothing;
         }
@@ -220,7 +221,7 @@ impl Exchange {
 /// Blocks of up to 1480 bytes are documented (SIMCom manual L1211).
 const LONGEST_BLOCK: usize = 64 * 1024;
 
-/// Whether bytes that are no lines come behind a line.
+/// Whether bytes that are no lines follow a line.
 fn announces_content(text: &str) -> bool {
     let report = Report::parse(text);
     report.is_some_and(|report| matches!(report.body, Body::Data(_)))
@@ -231,14 +232,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::ftps::Profile;
+    use crate::ftps::ModuleProfile;
     use crate::ftps::{Command, Storage};
 
-    /// It had ten seconds in all.
+    /// The listing as a whole had ten seconds.
     #[test]
     fn a_long_listing_of_the_module_has_its_time_for_each_name() {
         let command = Command::Storage(Storage::List(Some(9)));
-        let line = command.encode(&Profile::careful()).unwrap();
+        let line = command.encode(&ModuleProfile::careful()).unwrap();
         let mut exchange = Exchange::of(&command, line, Moment::ORIGIN);
         let mut now = Moment::ORIGIN;
         let mut say = |exchange: &mut Exchange, text: &'static str| {

@@ -1,13 +1,13 @@
-//! The lines of a listing of module files, among which stand other lines, and names that read like
-//! them.
+//! The lines of a listing of module files. Other lines may stand among them, and a name may read like
+//! another line.
 
 use crate::ftps::unsolicited;
 
 /// What has come of a listing.
 ///
-/// A file may be called `OK`, `ERROR` or `RDY`: then its name is one line like another. Which line ends
-/// the listing, and which were names, is told by how many names there are, which `AT+FSLS?` has said
-/// before. Where it has not, the listing ends where nothing follows its last line.
+/// A file may be called `OK`, `ERROR` or `RDY`. Then its name is one line like any other. The number of
+/// names, which `AT+FSLS?` has told before, decides which line ends the listing and which lines were
+/// names. Where it has not, the listing ends where nothing follows its last line.
 #[derive(Debug)]
 pub(super) struct Names {
     expected: Option<usize>,
@@ -25,16 +25,16 @@ struct Row {
 enum Kind {
     /// `+FSLS: FILES:`
     Title,
-    /// Nothing but a name reads so.
+    /// Only a name reads like this.
     Name,
-    /// A name, or a line that the module says by itself.
+    /// A name, or a line that the module sends by itself.
     Doubtful,
     /// A name, or the end.
     Final,
 }
 
-/// More than any directory of a module holds: what comes after so many bytes is not kept, and the
-/// listing then fails by its number.
+/// Most bytes of a listing that are kept, more than any directory of a module needs. Where more comes,
+/// the count of names is wrong and the listing fails.
 const MOST: usize = 1024 * 1024;
 
 impl Names {
@@ -93,7 +93,7 @@ impl Names {
         (names, with_doubtful && self.doubts() > 0)
     }
 
-    /// The lines that were none of the names, nor the end.
+    /// The lines that were neither names nor the end.
     pub(super) fn unsolicited(&self) -> Vec<String> {
         let (names, doubted) = self.names();
         if doubted {
@@ -108,7 +108,7 @@ impl Names {
         self.rows.iter().filter(|row| of(row.kind)).count()
     }
 
-    /// Lines that may be names, but for the last of all where it may be the end.
+    /// How many lines may or may not be names. The last line does not count where it may be the end.
     fn doubts(&self) -> usize {
         let doubts = self.count(|kind| matches!(kind, Kind::Doubtful | Kind::Final));
         let ends = self.rows.last().is_some_and(|row| row.kind == Kind::Final);
@@ -120,7 +120,7 @@ impl Names {
 mod tests {
     use super::*;
 
-    /// The names, of which the listing says how many they are, and whether any is in doubt.
+    /// The names, and whether any of them is in doubt. The listing tells how many names it has.
     fn read(expected: Option<usize>, lines: &[&str]) -> (Vec<String>, bool, bool) {
         let mut names = Names::new(expected);
         for line in lines {
@@ -144,7 +144,7 @@ mod tests {
             (2, &[T, "ERROR", "RDY", "OK"], &["ERROR", "RDY"], true),
             (1, &[T, "+CME ERROR: 3", "OK"], &["+CME ERROR: 3"], true),
             (2, &[T, "> x", "a", "OK"], &["> x", "a"], false),
-            // One that came in between is none of them.
+            // A line that came in between is none of the names.
             (1, &[T, "RING", "a", "OK"], &["a"], false),
             (1, &[T, "a", "+CMTI: \"SM\",4", "OK"], &["a"], false),
         ] {
@@ -153,7 +153,7 @@ mod tests {
             assert!(complete, "{lines:?}");
             assert_eq!(doubt, doubted, "{lines:?}");
         }
-        // More is to come.
+        // More lines are to come.
         for lines in [&[T, "OK"][..], &[T, "a", "OK"], &[T, "ERROR", "a", "OK"]] {
             assert!(!read(Some(3), lines).2, "{lines:?}");
         }

@@ -1,4 +1,4 @@
-//! What a command came to.
+//! What came of a command.
 
 use crate::at::ErrorCode;
 use crate::dialogue::failure::Cause;
@@ -9,29 +9,30 @@ use crate::ftps::{Body, CommandName, ErrCode};
 pub(crate) struct Response {
     /// The command, for errors.
     pub(crate) name: CommandName,
-    /// What it came to.
+    /// What came of it.
     pub(crate) outcome: Outcome,
-    /// Every part of the answer came, so that nothing can be taken for the next one's.
+    /// Every part of the answer came, so that nothing late can be taken for the answer to the next
+    /// command.
     pub(crate) clean: bool,
     /// Lines of information.
     pub(crate) info: Vec<String>,
-    /// The prompt came: content was, or could have been, handed over.
+    /// The prompt came: content was handed over, or could have been.
     pub(crate) prompted: bool,
-    /// The line came back.
+    /// The module echoed the line.
     pub(crate) echoed: bool,
 }
 
-/// What a command came to.
+/// What came of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It did what was asked; the report, where it carries more than a success code.
+    /// The command did what was asked; the report, where it carries more than a success code.
     Done(Option<Body>),
-    /// It did not.
+    /// The command did not.
     Failed(Cause),
 }
 
 impl Response {
-    /// The error code reported, if that is what happened.
+    /// The error code, where the module reported one.
     pub(crate) fn errcode(&self) -> Option<ErrCode> {
         match self.outcome {
             Outcome::Failed(Cause::Reported(code)) => Some(code),

@@ -1,4 +1,4 @@
-//! One command line and all that answers it.
+//! One command line, and all that answers it.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use crate::at::{CommandLine, Expect, FinalCode};
 use crate::dialogue::moment::Moment;
 use crate::ftps::{Body, Command, CommandName, ResponseForm, Storage, StorageCommandName, Timing};
 
-/// One AT line under way: knows what may come next, until when, and when the response is complete.
+/// One AT line under way. It knows what may come next, until when, and when the response is complete.
 ///
-/// Both orders of final result code and report are accepted, `ERROR` alone or with a report on
-/// either side, and lines of others in between. Counted content is consumed by its count,
-/// also when it belongs to a command that is over.
+/// The final result code and the report may come in either order, `ERROR` may come alone or with a report on
+/// either side, and lines of others may come in between. Counted content is consumed by its count, even where
+/// it belongs to a command that is over.
 #[derive(Debug)]
 pub(crate) struct Exchange {
     pub(super) name: CommandName,
@@ -27,24 +27,25 @@ pub(crate) struct Exchange {
     /// What has come of a listing of module files.
     pub(super) names: Option<Names>,
     pub(super) handover: Handover,
-    /// To be written at once when the prompt has come.
+    /// Content that is written at once when the prompt has come.
     pub(super) content_to_write: Option<Bytes>,
     pub(super) block: Option<Block>,
     /// Content has come into the cache.
     pub(super) announced: bool,
     pub(super) deadline: Moment,
-    /// Bytes that the command announced, behind a prompt or, where there are none, without one.
+    /// The number of bytes that the command announced. They go behind a prompt or, where the command has no
+    /// prompt, without one.
     pub(super) literal: Option<u64>,
-    /// `OK` came before the report, where it belongs after it. A second `OK` may follow.
+    /// `OK` came before the report, although it belongs after it. A second `OK` may follow.
     pub(super) hasty: bool,
     /// Bytes of content that came.
     pub(super) content: u64,
     /// A block that came whole. It is handed on when the next line shows that its count was right: a lost byte,
-    /// or a line that slipped in, would shift what follows.
+    /// or a line that slipped in, would shift the next line.
     pub(super) unproven: BytesMut,
     pub(super) garbled: bool,
     pub(super) said: Moment,
-    /// The line came back.
+    /// The module echoed the line.
     pub(super) echoed: bool,
 }
 
@@ -53,10 +54,9 @@ pub(crate) struct Exchange {
 pub(crate) enum Information {
     /// Reports of this command.
     Report(CommandName),
-    /// Information that begins so, for example `+CPIN:`.
+    /// Information with this prefix, for example `+CPIN:`.
     Prefix(&'static str),
-    /// Information that may stand without any prefix, as the answer to `AT+CGMM` does, or
-    /// with this one.
+    /// Information without any prefix, as in the answer to `AT+CGMM`, or with this one.
     Bare(&'static str),
     /// Every line before the final result code that is neither an unsolicited result code nor a report.
     Any,
@@ -64,7 +64,7 @@ pub(crate) enum Information {
     Nothing,
 }
 
-/// Handing over content behind a prompt.
+/// How content is handed over behind a prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Handover {
     /// The command takes none.
@@ -85,8 +85,7 @@ pub(super) struct Block {
 }
 
 impl Exchange {
-    /// A command of the FTPS service or of the module's file system, with the time that its
-    /// arguments ask for.
+    /// A command of the FTPS service or of the module's file system, with the time that its arguments need.
     pub(crate) fn of(command: &Command, line: CommandLine, now: Moment) -> Self {
         let name = command.name();
         let information = match name {
@@ -140,7 +139,7 @@ impl Exchange {
         }
     }
 
-    /// The content that it brought along, once.
+    /// Takes the content that the command brought along. The second call returns `None`.
     pub(crate) fn take_content(&mut self) -> Option<Bytes> {
         self.content_to_write.take()
     }
@@ -182,7 +181,7 @@ impl Exchange {
         }
     }
 
-    /// A command said while the content of another is still coming in: that is thrown away.
+    /// Begins this command while the content of another is still coming in. That content is thrown away.
     pub(crate) fn over(mut self, other: &Self) -> Self {
         self.block = other.block.map(|block| Block {
             ours: false,
@@ -191,12 +190,12 @@ impl Exchange {
         self
     }
 
-    /// How long ago it was said.
+    /// How long ago the command was said.
     pub(crate) fn elapsed(&self, now: Moment) -> Duration {
         now - self.said
     }
 
-    /// How long so many further bytes of content would take at the pace so far.
+    /// How long this many further bytes of content take at the pace so far.
     pub(crate) fn estimate(&self, bytes: u64, now: Moment) -> Option<Duration> {
         let pace = (now - self.said).as_secs_f64() / self.content as f64;
         Duration::try_from_secs_f64(pace * bytes as f64).ok()
@@ -207,7 +206,7 @@ impl Exchange {
         self.echoed
     }
 
-    /// Whether content is being pushed by the module, which nothing but an abort can stop.
+    /// Whether the module is pushing content, which only an abort can stop.
     pub(crate) fn is_receiving(&self) -> bool {
         self.form == ResponseForm::Blocks && self.report.is_none()
     }
@@ -225,7 +224,7 @@ impl Exchange {
         )
     }
 
-    /// Whether the module does so now, and takes other commands meanwhile.
+    /// Whether the module is moving a file by itself now, and takes other commands meanwhile.
     pub(crate) fn is_moving_a_file(&self) -> bool {
         self.is_of_a_module_file()
             && self.final_code == Some(FinalCode::Ok)
@@ -237,7 +236,7 @@ impl Exchange {
         self.name.is_of_the_service()
     }
 
-    /// Whether the content comes from the server, which an abort would end.
+    /// Whether the content comes from the server, so that an abort would end it.
     pub(crate) fn is_of_the_server(&self) -> bool {
         !matches!(
             self.information,
@@ -280,17 +279,17 @@ impl Exchange {
         self.deadline = now + self.patience();
     }
 
-    /// This module sends no result of the command: it is waited for so long only.
+    /// This module sends no result for the command: the exchange waits only so long for one.
     pub(crate) fn expect_no_result(&mut self, patience: Duration) {
         self.timing.outcome = self.timing.outcome.min(patience);
     }
 
-    /// Gives up sooner than planned.
+    /// Gives up earlier than planned.
     pub(crate) fn hasten(&mut self, until: Moment) {
         self.deadline = self.deadline.min(until);
     }
 
-    /// Whether what comes in is no longer what the module meant to send.
+    /// Whether the incoming bytes differ from what the module meant to send.
     pub(crate) fn is_garbled(&self) -> bool {
         self.garbled
     }
@@ -302,7 +301,7 @@ impl Exchange {
                 self.timing.outcome
             }
             (None, None) => self.timing.accept,
-            // Its last line may have been a name.
+            // The last line may have been a name.
             (Some(_), None) if self.names.is_some() => self.timing.trailing,
             (Some(FinalCode::Ok), None) => self.timing.outcome,
             (Some(FinalCode::Error(_)), None) | (_, Some(_)) => self.timing.trailing,

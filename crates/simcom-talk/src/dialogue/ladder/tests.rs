@@ -1,4 +1,4 @@
-//! The ladder as a value.
+//! The ladder without a module.
 
 use super::*;
 use crate::dialogue::failure::{Awaited, Cause, Stage};
@@ -32,7 +32,7 @@ fn server(host: &str) -> Server {
     }
 }
 
-/// Rungs tried when the same failure comes again at each of these seconds.
+/// The rungs tried when the same failure comes again at each of these seconds.
 fn climb(ladder: &mut Ladder, failure: &Failure, seconds: &[u64]) -> Vec<Option<Rung>> {
     let next = |second: &u64| {
         let now = Duration::from_secs(*second);
@@ -50,7 +50,7 @@ fn it_climbs_as_long_as_nothing_helps_and_then_waits() {
     let refusal = ladder.next(&start_fails(), None, 599 * SECOND);
     let until = 602 * SECOND;
     assert_eq!(refusal, Err(Refusal::Cooling { until }));
-    // The highest has cooled down: it begins anew, from below.
+    // The highest rung has cooled down: the ladder begins again from below.
     let tried = climb(&mut ladder, &start_fails(), &[602, 603, 604, 605]);
     assert_eq!(tried, [&all[..], &[None]].concat());
 }
@@ -61,12 +61,12 @@ fn what_helped_is_tried_first_the_next_time() {
     let tried = climb(&mut ladder, &start_fails(), &[0, 1]);
     assert_eq!(tried, [Some(Rung::Context), Some(Rung::Radio)]);
     ladder.served();
-    // It has not cooled down: it may help still, so that nothing above is tried.
+    // The rung has not cooled down and may still help, so nothing above it is tried.
     let refusal = ladder.next(&start_fails(), None, 10 * SECOND);
     let until = 30 * SECOND;
     assert_eq!(refusal, Err(Refusal::Cooling { until }));
     let tried = climb(&mut ladder, &start_fails(), &[30, 31, 121]);
-    // The radio was tried at 1 s, and waits for its own time.
+    // The radio was tried at 1 s and waits for its own cool-down.
     assert_eq!(tried, [Some(Rung::Context), None, Some(Rung::Radio)]);
 }
 
@@ -97,7 +97,7 @@ fn no_hour_has_more_than_the_budget() {
     let limits = Limits::default();
     let mut ladder = Ladder::new(limits);
     let mut tried = Vec::new();
-    // A failure every 5 s for a day, and now and then something helps.
+    // A failure every 5 s for a day. Now and then something helps.
     for tick in 0..17_280u64 {
         let now = Duration::from_secs(tick * 5);
         if let Ok(rung) = ladder.next(&start_fails(), None, now) {
@@ -149,7 +149,7 @@ fn what_failed_decides_how_far_it_goes() {
             failure("AT+CREG", Cause::NotRegistered),
             &[Rung::Radio, Rung::Reset][..],
         ),
-        // A server was reached: the module is well, its context perhaps not.
+        // The module reached a server, so it is well. Its context may not be.
         (reported("AT+CFTPSGET", ErrCode::NETWORK), &[Rung::Context]),
         (reported("AT+CFTPSLOGIN", ErrCode::REJECTED), &[]),
         (reported("AT+CFTPSLOGIN", ErrCode::DNS), &[]),
@@ -181,7 +181,7 @@ fn one_server_that_is_down_is_not_the_modules_fault_and_two_are() {
     assert_eq!(meet(&mut ladder, "b", 9), Err(Refusal::NotTheModule));
     assert_eq!(meet(&mut ladder, "a", 10), Ok(Rung::Context));
     assert_eq!(meet(&mut ladder, "b", 11), Ok(Rung::Radio));
-    // Never a reset for it.
+    // A reset is never tried for it.
     assert!(meet(&mut ladder, "c", 12).is_err());
 }
 

@@ -4,28 +4,28 @@ use std::hash::{DefaultHasher, Hasher};
 
 use bytes::Bytes;
 
-/// How much of a listing was delivered, and whether what comes when it is asked for again begins with that. No
-/// offset reaches into a listing, so it comes from its beginning; what was delivered is thrown away then, and
-/// only what follows it is handed on.
+/// Counts how much of a listing was delivered, and checks whether the repeated listing begins with that. No
+/// offset reaches into a listing, so the repeated listing comes from its beginning. The part that was
+/// delivered is thrown away, and only what follows it is handed on.
 #[derive(Debug, Default)]
 pub(super) struct Again {
     delivered: u64,
-    /// Of what was delivered.
+    /// Checksum of what was delivered.
     sum: DefaultHasher,
-    /// Bytes still to be laid over what was delivered, and their sum so far.
+    /// Bytes that are still to be compared with what was delivered, and their checksum so far.
     left: u64,
     over: DefaultHasher,
     differs: bool,
 }
 
 impl Again {
-    /// It is asked for again.
+    /// Begins when the listing is asked for again.
     pub(super) fn begin(&mut self) {
         self.left = self.delivered;
         self.over = DefaultHasher::new();
     }
 
-    /// Takes content; returns what of it is to be delivered.
+    /// Takes content. Returns the part that is to be delivered.
     pub(super) fn take(&mut self, mut bytes: Bytes) -> Bytes {
         let known = usize::try_from(self.left).map_or(bytes.len(), |left| left.min(bytes.len()));
         let known = bytes.split_to(known);
@@ -47,12 +47,12 @@ impl Again {
         self.delivered
     }
 
-    /// Whether another listing came: the directory has changed meanwhile.
+    /// Whether the repeated listing is another one: the directory has changed meanwhile.
     pub(super) const fn differs(&self) -> bool {
         self.differs
     }
 
-    /// Whether all that was delivered is of one listing.
+    /// Whether all that was delivered belongs to one listing.
     pub(super) const fn is_whole(&self) -> bool {
         self.left == 0 && !self.differs
     }
@@ -90,7 +90,7 @@ mod tests {
         again.begin();
         assert_eq!(taken(&mut again, &["new\r\none\r\n"]), "");
         assert!(again.differs() && !again.is_whole());
-        // Nor is one that ends before.
+        // A listing that ends early is another one, too.
         let mut again = Again::default();
         taken(&mut again, &["one\r\n"]);
         again.begin();

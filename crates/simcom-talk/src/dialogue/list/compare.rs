@@ -1,4 +1,4 @@
-//! Whether a listing by its path is another one than that of the current directory.
+//! Whether a listing by path differs from that of the current directory.
 
 use std::collections::HashSet;
 
@@ -6,40 +6,42 @@ use bytes::{Bytes, BytesMut};
 
 use crate::ftps::listing::{Entry, Kind, Lines};
 
-/// Two listings: that of the current directory, and the answer to `LIST` with a path. Servers that ignore
-/// the path, or print one line for the directory itself, show nothing new in it.
+/// Two listings: that of the current directory, and the answer to `LIST` with a path. Some servers ignore
+/// the path, or print one line for the directory itself. Their answer shows nothing new.
 ///
-/// What comes by the path is held back until an entry of it is none of the current directory's.
+/// The listing by path is held back until it has an entry that the current directory does not have.
 #[derive(Debug, Default)]
 pub(super) struct Compare {
     lines: Lines,
     here: HashSet<Bytes>,
-    /// Neither could be compared whole.
+    /// One of the two was too long to be compared.
     is_beyond: bool,
     held: BytesMut,
     is_believed: bool,
 }
 
-/// Names of the current directory that are kept: more than a person looks through.
+/// Most names of the current directory that are kept: more than a person looks through.
 const NAMES: usize = 10_000;
-/// Bytes that are held back: a thousand lines, of which one should be new.
+/// Most bytes that are held back: about a thousand lines. If the listing is another one, a line of them
+/// should be new.
 const HELD: usize = 64 * 1024;
 
 impl Compare {
-    /// A part of the current directory's listing.
+    /// Takes a part of the current directory's listing.
     pub(super) fn here(&mut self, bytes: &Bytes) {
         let entries = self.lines.push(bytes);
         self.keep(entries);
     }
 
-    /// The current directory's listing is over; the other one follows.
+    /// Ends the current directory's listing. The other one follows.
     pub(super) fn turn(&mut self) {
         let entries = self.lines.finish();
         self.keep(entries);
         self.lines = Lines::new();
     }
 
-    /// A part of what the path of this name shows. Gives back what is believed of it.
+    /// Takes a part of the listing by path. `own` is the name of the path. Returns what is believed of
+    /// it.
     pub(super) fn there(&mut self, bytes: &Bytes, own: &str) -> Option<Bytes> {
         if self.is_believed {
             return Some(bytes.clone());
@@ -56,12 +58,12 @@ impl Compare {
         self.is_believed.then(|| self.held.split().freeze())
     }
 
-    /// Whether what the path shows is another listing.
+    /// Whether the listing by path is another one.
     pub(super) fn is_believed(&self) -> bool {
         self.is_believed
     }
 
-    /// The last of what is believed; `None` where nothing is.
+    /// Returns the last of what is believed. `None` where nothing is.
     pub(super) fn finish(&mut self) -> Option<Bytes> {
         if !self.is_believed && !self.is_beyond {
             let entries = self.lines.finish();
@@ -84,14 +86,14 @@ impl Compare {
             let directory = entry.facts.as_ref();
             let directory = directory.is_some_and(|facts| facts.kind == Kind::Directory);
             let name = name(entry);
-            // The directory itself tells nothing of what is in it.
+            // The line of the directory itself tells nothing about its content.
             let itself = directory && name == own.as_bytes();
             !itself && !self.here.contains(&name)
         });
     }
 }
 
-/// What an entry is known by: its name, or its line where that could not be read.
+/// What identifies an entry: its name, or its line where that could not be read.
 fn name(entry: &Entry) -> Bytes {
     let Some(facts) = &entry.facts else {
         return entry.raw.clone();

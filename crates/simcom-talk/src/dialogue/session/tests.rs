@@ -1,4 +1,4 @@
-//! Plans, and what their commands come to.
+//! Plans, and what their commands lead to.
 
 use std::num::NonZeroU16;
 
@@ -38,10 +38,10 @@ fn done(body: Option<Body>) -> Response {
     }
 }
 
-/// Plans and lets every command succeed, but for the refusals that are asked for.
+/// Plans, and lets every command succeed except those in `refuse`.
 fn walk(session: &mut Session, standing: &Standing, refuse: &[&str]) -> Vec<String> {
     let mut said = Vec::new();
-    while let Some(command) = session.next_towards(standing, &Profile::sim7600()) {
+    while let Some(command) = session.next_towards(standing, &ModuleProfile::sim7600()) {
         let name = command
             .name()
             .as_str()
@@ -151,7 +151,7 @@ fn a_module_at_work_that_aborts_nothing_is_logged_out_once_it_is_done() {
     let mut busy = done(None);
     busy.outcome = Outcome::Failed(Cause::Reported(ErrCode::BUSY));
     session.follow(&Command::Logout, &busy, &standing).unwrap();
-    let next = session.next_towards(&standing, &Profile::sim7600());
+    let next = session.next_towards(&standing, &ModuleProfile::sim7600());
     assert_eq!(next, Some(Command::Abort));
     let mut refused = done(None);
     refused.outcome = Outcome::Failed(Cause::Refused(None));

@@ -1,8 +1,8 @@
-//! Reading a file of the server to a drive of the module.
+//! The task that copies a file of the server to a drive of the module.
 
 use bytes::Bytes;
 
-use super::attempt::failure;
+use super::failure;
 use super::inquiry::{FileInquiry, FileKnown};
 use crate::dialogue::completeness::Completeness;
 use crate::dialogue::exchange::{Outcome, Response};
@@ -10,7 +10,7 @@ use crate::dialogue::failure::{Cause, Failure, Finding, Stage};
 use crate::dialogue::inquiry::Inquiry;
 use crate::dialogue::known::Known;
 use crate::dialogue::operation::{
-    Delivery, ModuleTransfer, Moved, Output, Progress, ProgressStage,
+    Delivery, ModuleTransfer, MovedFile, Output, Progress, ProgressStage,
 };
 use crate::dialogue::procedure::{Next, Procedure, Saying, is_transient};
 use crate::dialogue::size::unknown;
@@ -18,21 +18,21 @@ use crate::ftps::command::ModuleFile;
 use crate::ftps::value::Offset;
 use crate::ftps::{Command, CommandName, ErrCode, Storage, StorageCommandName};
 
-/// How often in a row a transfer goes on without having moved a byte in between. Every new try
-/// costs a login.
+/// How many tries in a row may move no byte before the transfer fails. Each try costs a login.
 const FRUITLESS: u32 = 3;
 
-/// Asks server and module for the sizes, has the file fetched, and compares the sizes. Where the
-/// link breaks it goes on at the byte that the module has come to.
+/// Asks server and module for the sizes, has the module fetch the file, and compares the sizes.
+/// After a break of the link, goes on at the byte that the module has reached.
 ///
-/// Whether GETFILE replaces an old file of the name is not documented: it is deleted first.
+/// No document says whether GETFILE replaces an old file of the name, so the old file is deleted
+/// first.
 #[derive(Debug)]
 pub(crate) struct Fetch {
     what: ModuleTransfer,
     state: State,
-    /// On the server, where it tells.
+    /// The size on the server, where it tells.
     size: Option<u64>,
-    /// On the module.
+    /// Bytes on the module.
     got: u64,
     fruitless: u32,
     resumes: u32,
@@ -49,13 +49,13 @@ enum State {
     Wait,
     /// The module is asked how far it came.
     Check(FileInquiry),
-    /// Why the server refused is looked into.
+    /// Asks why the server refused.
     Look(Box<Inquiry>, Failure),
     Finish(Result<(), Failure>),
 }
 
 impl Fetch {
-    /// Of this file.
+    /// Fetches this file.
     pub(crate) fn new(what: ModuleTransfer) -> Self {
         Self {
             state: State::Server(Box::new(Inquiry::size(what.path.clone()))),
@@ -83,7 +83,7 @@ impl Fetch {
                 self.size = Some(size);
                 State::Module(self.inquiry())
             }
-            // The server does not tell; the transfer itself will.
+            // The server does not tell the size. The transfer itself will show it.
             Known::Present | Known::Undecided(_) | Known::Unread(_) => {
                 State::Module(self.inquiry())
             }
@@ -143,7 +143,7 @@ impl Fetch {
         State::Finish(Err(failure))
     }
 
-    /// How far the module came: the whole way?
+    /// Takes how far the module came, and judges whether that is everything.
     fn checked(&mut self, known: FileKnown) -> State {
         let found = match known {
             FileKnown::Size(found) => found,
@@ -180,7 +180,8 @@ impl Fetch {
                 self.resumes += 1;
                 State::Say
             }
-            // What it has may be all, or not: from the beginning.
+            // The module has some bytes, and nothing tells whether they are all: begin from the
+            // beginning.
             None if found > 0 => State::Clear,
             None => State::Say,
         }
@@ -242,7 +243,7 @@ impl Procedure for Fetch {
                     }
                 },
                 State::Finish(result) => {
-                    let moved = Moved {
+                    let moved = MovedFile {
                         size: self.got,
                         confirmed: self.size,
                         resumes: self.resumes,

@@ -1,13 +1,13 @@
-//! Whether the module holds a file, and of which size.
+//! Whether the module has a file, and how large it is.
 
-use super::attempt::again;
+use super::again;
 use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::Cause;
 use crate::ftps::storage::{self, ModulePath};
 use crate::ftps::{Command, Storage};
 
-/// A question about one file of the module; part of several procedures. Goes to its directory
-/// first, where it leaves the file system.
+/// A question about one file of the module. Several procedures ask it. It goes to the file's
+/// directory first, and leaves the file system there.
 #[derive(Debug)]
 pub(super) struct FileInquiry {
     file: ModulePath,
@@ -20,7 +20,7 @@ pub(super) struct FileInquiry {
 pub(super) enum FileKnown {
     /// It is there and has this size.
     Size(u64),
-    /// The directory is there, a file of the name is not.
+    /// The directory exists and has no file of the name.
     Absent,
     /// There is no such directory or drive.
     NoDirectory,
@@ -53,7 +53,7 @@ impl FileInquiry {
         }
     }
 
-    /// How the last command ended.
+    /// Takes the end of the last command.
     pub(super) fn heard(&mut self, response: &Response) {
         self.step = match (&self.step, &response.outcome) {
             (Step::Enter, Outcome::Done(_)) => Step::Ask,
@@ -68,7 +68,7 @@ impl FileInquiry {
                 ))
             }
             (Step::Ask, Outcome::Failed(Cause::Refused(_))) => Step::Known(FileKnown::Absent),
-            // The module may have started anew meanwhile, and stand in another directory.
+            // The module may have restarted meanwhile and stand in another directory.
             (Step::Enter | Step::Ask, Outcome::Failed(cause)) if again(cause, &mut self.tries) => {
                 Step::Enter
             }

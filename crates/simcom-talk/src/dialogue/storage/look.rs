@@ -1,16 +1,16 @@
-//! Tasks on the module's file system without content of their own: list, delete, room.
+//! Tasks on the module's file system without content: list, delete, free space.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use tracing::info;
 
-use super::attempt::{again, failure};
+use super::{again, failure};
 use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::operation::Output;
 use crate::dialogue::procedure::{Next, Procedure, Saying, TRIES};
-use crate::ftps::storage::{self, Entry, ModulePath, Space};
+use crate::ftps::storage::{self, DriveSpace, ModuleEntry, ModulePath};
 use crate::ftps::value::Drive;
 use crate::ftps::{Command, CommandName, Storage, StorageCommandName, unsolicited};
 
@@ -22,11 +22,11 @@ pub(crate) struct Look {
     tries: u32,
     /// How many names there are, where the module tells.
     count: Option<usize>,
-    /// Names whose size is to be asked for; those done.
-    ahead: VecDeque<Entry>,
-    entries: Vec<(Entry, Option<u64>)>,
-    spaces: Vec<Space>,
-    /// A drive that is there did not tell its room: the failure where no drive tells.
+    /// Names whose size is still to be asked for, and those that are done.
+    ahead: VecDeque<ModuleEntry>,
+    entries: Vec<(ModuleEntry, Option<u64>)>,
+    spaces: Vec<DriveSpace>,
+    /// Why a drive that exists did not tell its space. This is the failure where no drive tells.
     untold: Option<Failure>,
     ended: Option<Failure>,
 }
@@ -35,8 +35,8 @@ pub(crate) struct Look {
 enum Wish {
     List(ModulePath),
     Delete(ModulePath),
-    /// Room on the first of these; any that is missing, or does not tell, is passed over where all are asked
-    /// for.
+    /// Free space on the first of these drives. Where all drives are asked for, a drive that is missing or
+    /// does not tell is passed over.
     Space {
         drives: VecDeque<Drive>,
         all: bool,
@@ -48,17 +48,17 @@ enum Step {
     Enter,
     Count,
     List,
-    /// The names did not agree with their number: a line slipped in.
+    /// The names did not agree with their number: another line slipped in. Wait for a quiet line.
     Quiet,
     Size,
     Delete,
-    /// It was refused: is there such a file?
+    /// The module refused: ask whether there is such a file.
     Why,
     Space,
     Done,
 }
 
-/// Lets whatever the module still says of a listing pass.
+/// How long the line must be silent, so that the rest of a listing passes.
 const QUIET: Duration = Duration::from_millis(200);
 
 impl Look {
@@ -72,7 +72,7 @@ impl Look {
         Self::new(Wish::Delete(file))
     }
 
-    /// Asks for the room on a drive, or on all there are.
+    /// Asks for the free space on a drive, or on all drives of the module.
     pub(crate) fn space(drive: Option<Drive>) -> Self {
         let drives = drive.map_or_else(|| Drive::ALL.into(), |drive| [drive].into());
         Self::new(Wish::Space {
@@ -130,7 +130,7 @@ impl Look {
         if self.count.is_some_and(|count| count != entries.len()) {
             self.tries += 1;
             if self.tries >= TRIES {
-                let cause = Cause::OutOfOrder("a listing of another length than it said".into());
+                let cause = Cause::OutOfOrder("a listing of another length than announced".into());
                 self.fail(cause, CommandName::Storage(StorageCommandName::List));
             }
             return Step::Quiet;
@@ -139,7 +139,7 @@ impl Look {
         self.next_size()
     }
 
-    /// Sets directories, and files whose names cannot be said, aside without a size.
+    /// Puts directories, and files whose names cannot be sent, aside without a size.
     fn next_size(&mut self) -> Step {
         while let Some(entry) = self.ahead.front() {
             let sayable = ModulePath::of_remote(Drive::C, &entry.name).is_ok();
@@ -165,7 +165,7 @@ impl Look {
         let space = drives
             .front()
             .zip(response.after("+FSMEM:"))
-            .and_then(|(drive, answer)| Space::parse(answer, *drive));
+            .and_then(|(drive, answer)| DriveSpace::parse(answer, *drive));
         let Some(space) = space else {
             return self.unmeasured(Cause::OutOfOrder("room without numbers".into()));
         };
@@ -174,7 +174,7 @@ impl Look {
         self.next_drive()
     }
 
-    /// The drive is there and does not tell its room, as a slot for a card does that holds none.
+    /// The drive exists and does not tell its space, like an empty slot for a card.
     fn unmeasured(&mut self, cause: Cause) -> Step {
         let name = CommandName::Storage(StorageCommandName::Space);
         let Wish::Space { drives, all: true } = &mut self.wish else {
@@ -189,7 +189,7 @@ impl Look {
         self.next_drive()
     }
 
-    /// The next drive whose room is asked for. Where none of those that are there tells it, that is a failure.
+    /// The next drive whose space is asked for. It is a failure if none of the existing drives tells.
     fn next_drive(&mut self) -> Step {
         if matches!(&self.wish, Wish::Space { drives, .. } if !drives.is_empty()) {
             return Step::Enter;
@@ -202,18 +202,18 @@ impl Look {
 
     fn refused(&mut self, name: CommandName, cause: &Cause) -> Step {
         match (self.step, &mut self.wish) {
-            // A drive that this module does not have.
+            // This module does not have this drive.
             (Step::Enter, Wish::Space { drives, all: true }) => {
                 drives.pop_front();
                 return self.next_drive();
             }
             (Step::Space, _) => return self.unmeasured(cause.clone()),
-            // Not every firmware counts.
+            // Not every firmware counts its names.
             (Step::Count, _) => return Step::List,
-            // Gone meanwhile, or no file at all: where nothing says how many there are, a line that
-            // the module says by itself may have been taken for its name.
+            // It has gone meanwhile, or never was a file: where nothing tells how many there are, an
+            // unsolicited line may have been taken for a name.
             (Step::Size, _) => {
-                let mistaken = |entry: &Entry| unsolicited::is_said_by_modules(&entry.name);
+                let mistaken = |entry: &ModuleEntry| unsolicited::is_said_by_modules(&entry.name);
                 if self.count.is_none() && self.ahead.front().is_some_and(mistaken) {
                     self.ahead.pop_front();
                     return self.next_size();
@@ -268,9 +268,9 @@ impl Procedure for Look {
                 self.sized(response.after("+FSATTRI:").and_then(storage::size))
             }
             (Outcome::Done(_), Step::Space) => self.measured(response),
-            // A name that is listed and cannot be said.
+            // A listed name that cannot be sent.
             (Outcome::Failed(Cause::Unsuitable(_)), Step::Size) => self.sized(None),
-            // It is there, and cannot be deleted.
+            // The file is there and cannot be deleted.
             (Outcome::Done(_), Step::Why) => {
                 self.fail(
                     Cause::Refused(None),
@@ -284,7 +284,7 @@ impl Procedure for Look {
                 if !again(cause, &mut self.tries) {
                     self.fail(cause.clone(), response.name);
                 }
-                // The module may have started anew, and stand in another directory.
+                // The module may have restarted and stand in another directory.
                 self.entries.clear();
                 Step::Enter
             }

@@ -1,6 +1,6 @@
-//! The data address mode, as a task.
+//! The task about the data address mode.
 
-use super::attempt::failure;
+use super::failure;
 use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::operation::Output;
@@ -16,12 +16,12 @@ pub(crate) struct Mode {
 }
 
 impl Mode {
-    /// Asks.
+    /// Asks for the mode.
     pub(crate) fn read() -> Self {
         Self::new(Command::ReadSingleIp)
     }
 
-    /// Sets.
+    /// Sets the mode.
     pub(crate) fn set(on: bool) -> Self {
         Self::new(Command::SingleIp(on))
     }

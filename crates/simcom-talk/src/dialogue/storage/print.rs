@@ -1,9 +1,9 @@
-//! Reading a file of the module.
+//! The task that reads a file of the module.
 
 use bytes::Bytes;
 
-use super::attempt::{again, failure};
 use super::inquiry::{FileInquiry, FileKnown};
+use super::{again, failure};
 use crate::dialogue::completeness::Completeness;
 use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Stage};
@@ -12,8 +12,8 @@ use crate::dialogue::procedure::{Next, Procedure, Saying};
 use crate::ftps::storage::ModulePath;
 use crate::ftps::{Command, CommandName, Storage, StorageCommandName};
 
-/// Asks for the size, then for the content, and goes on at the byte it had come to where the
-/// answer is lost.
+/// Asks for the size, then for the content. Where an answer is lost, goes on at the byte that it
+/// had reached.
 #[derive(Debug)]
 pub(crate) struct Print {
     file: ModulePath,
@@ -34,7 +34,7 @@ enum State {
 }
 
 impl Print {
-    /// Of this file.
+    /// Reads this file.
     pub(crate) fn new(file: ModulePath) -> Self {
         Self {
             state: State::Inquire(FileInquiry::new(file.clone())),
@@ -57,7 +57,7 @@ impl Print {
         }
     }
 
-    /// How content that ends behind so many bytes compares with the size of the file.
+    /// How content that ends behind `end` bytes compares with the size of the file.
     fn completeness(&self, end: u64) -> Completeness {
         Completeness::judge(end, Some(self.size))
     }
@@ -104,7 +104,7 @@ impl Procedure for Print {
                     let size = Some(self.size);
                     return Next::Deliver(Delivery::Began { size });
                 }
-                // Whether an empty file is printed as no frame or refused is not documented.
+                // No document says whether the module sends no frame for an empty file, or refuses.
                 State::Say if Completeness::judge(self.got, Some(self.size)).is_whole() => {
                     self.state = State::Finish(Ok(()))
                 }
@@ -135,7 +135,7 @@ impl Procedure for Print {
 
     fn content(&mut self, bytes: Bytes) -> Option<Delivery> {
         if !matches!(self.state, State::Wait) {
-            // Abandoned: the module cannot be stopped, the rest is thrown away.
+            // The read was abandoned and the module cannot be stopped: the rest is thrown away.
             return None;
         }
         let found = self.got + bytes.len() as u64;

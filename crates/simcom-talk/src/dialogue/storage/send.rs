@@ -1,27 +1,27 @@
-//! Writing a file of the server from a drive of the module.
+//! The task that writes a file of the server from a drive of the module.
 
 use bytes::Bytes;
 
-use super::attempt::failure;
+use super::failure;
 use super::inquiry::{FileInquiry, FileKnown};
 use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Stage};
 use crate::dialogue::inquiry::Inquiry;
 use crate::dialogue::known::Known;
 use crate::dialogue::operation::{
-    Delivery, ModuleTransfer, Moved, Output, Progress, ProgressStage,
+    Delivery, ModuleTransfer, MovedFile, Output, Progress, ProgressStage,
 };
 use crate::dialogue::procedure::{Next, Procedure, Saying, may_retry};
 use crate::ftps::command::ModuleFile;
 use crate::ftps::{Command, CommandName, ErrCode};
 
-/// Asks the module for the size, has the file sent, and asks the server for its size. A transfer
-/// whose outcome was lost is done again: the module still has the file.
+/// Asks the module for the size, has the module send the file, and asks the server for its size. A
+/// transfer whose outcome was lost is repeated: the module still has the file.
 #[derive(Debug)]
 pub(crate) struct Send {
     what: ModuleTransfer,
     state: State,
-    /// On the module.
+    /// The size on the module.
     size: u64,
     confirmed: Option<u64>,
     tries: u32,
@@ -33,13 +33,13 @@ enum State {
     Say,
     Wait,
     Verify(Box<Inquiry>),
-    /// Why the module failed is looked into.
+    /// Asks why the module failed.
     Look(FileInquiry, Failure),
     Finish(Result<(), Failure>),
 }
 
 impl Send {
-    /// Of this file.
+    /// Sends this file.
     pub(crate) fn new(what: ModuleTransfer) -> Self {
         Self {
             state: State::Module(FileInquiry::new(what.file.clone())),
@@ -98,7 +98,7 @@ impl Send {
                 self.confirmed = Some(size);
                 State::Finish(Ok(()))
             }
-            // The server does not tell. What the module said stands.
+            // The server does not tell. The module's report counts.
             _ => State::Finish(Ok(())),
         }
     }
@@ -144,7 +144,7 @@ impl Procedure for Send {
                     Err(_) => self.state = State::Finish(Err(failure.clone())),
                 },
                 State::Finish(result) => {
-                    let moved = Moved {
+                    let moved = MovedFile {
                         size: self.size,
                         confirmed: self.confirmed,
                         resumes: 0,
@@ -172,7 +172,7 @@ impl Procedure for Send {
     }
 
     fn abandon(&mut self, cause: Cause) {
-        // What is complete but for its verification is no longer given up.
+        // A transfer of which only the check is missing is not given up.
         if !matches!(self.state, State::Verify(_) | State::Finish(_)) {
             self.state = self.fail(cause);
         }
@@ -180,7 +180,7 @@ impl Procedure for Send {
 
     fn give_up(&mut self, failure: Failure) {
         self.state = match self.state {
-            // The module reported success; that the server cannot be asked changes nothing.
+            // The module reported success. A server that cannot be asked does not change that.
             State::Verify(_) => State::Finish(Ok(())),
             _ => State::Finish(Err(failure)),
         };

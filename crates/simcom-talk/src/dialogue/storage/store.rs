@@ -1,20 +1,20 @@
-//! Writing a file of the module.
+//! The task that writes a file of the module.
 
 use bytes::Bytes;
 
-use super::attempt::failure;
+use super::failure;
 use super::inquiry::{FileInquiry, FileKnown};
 use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure, Finding, Stage};
 use crate::dialogue::operation::{Output, Piece, Progress, ProgressStage, Stored, WriteModuleFile};
 use crate::dialogue::procedure::{EndOfContent, Feed, Next, Procedure, Saying, may_retry};
-use crate::ftps::storage::Space;
+use crate::ftps::storage::DriveSpace;
 use crate::ftps::{Command, CommandName, Storage, StorageCommandName};
 
-/// Makes room, hands the announced bytes over, and asks for the size that came of it.
+/// Makes room, hands the announced bytes over, and asks for the resulting size.
 ///
 /// An old file of the name is deleted first: the A76xx refuses to write over one (A76XX AT manual
-/// V1.09 §13). What could not be written whole is deleted.
+/// V1.09 §13). A file that could not be written whole is deleted.
 #[derive(Debug)]
 pub(crate) struct Store {
     what: WriteModuleFile,
@@ -23,7 +23,7 @@ pub(crate) struct Store {
     sent: u64,
     tries: u32,
     open: bool,
-    /// The file was, or may have been, created by us.
+    /// This task created the file, or may have.
     begun: bool,
     failed: Option<Failure>,
 }
@@ -42,7 +42,7 @@ enum State {
 }
 
 impl Store {
-    /// Of this file.
+    /// Writes this file.
     pub(crate) fn new(what: WriteModuleFile) -> Self {
         Self {
             state: State::Inquire(FileInquiry::new(what.file.clone())),
@@ -76,11 +76,11 @@ impl Store {
         }
     }
 
-    /// A module that does not tell its room finds out by itself.
+    /// Whether the drive has room. A module that does not tell finds out by itself.
     fn has_room(&self, response: &Response) -> State {
         let space = response
             .after("+FSMEM:")
-            .and_then(|answer| Space::parse(answer, self.what.file.drive()));
+            .and_then(|answer| DriveSpace::parse(answer, self.what.file.drive()));
         match space.map(|space| space.free()) {
             Some(free) if free < self.size() => {
                 let size = self.size();
@@ -94,12 +94,12 @@ impl Store {
         self.open = false;
         self.begun |= response.prompted;
         match (&response.outcome, self.failed.is_some()) {
-            // Abandoned meanwhile: how it ended does not matter.
+            // It was abandoned meanwhile: how it ended does not matter.
             (_, true) => self.clear_up(),
             (Outcome::Done(_), _) => State::Verify(FileInquiry::new(self.what.file.clone())),
             (Outcome::Failed(cause), _) => {
                 self.tries += 1;
-                // Not a byte was taken from the source: nothing speaks against a new try.
+                // No byte was taken from the source: a new try is possible.
                 if !self.begun && may_retry(cause, self.tries) {
                     return State::Inquire(FileInquiry::new(self.what.file.clone()));
                 }
@@ -159,7 +159,7 @@ impl Store {
         )
     }
 
-    /// What goes behind the prompt: never more than was announced.
+    /// Returns what goes behind the prompt, never more than was announced.
     fn write(&mut self, piece: Piece) -> Option<Feed> {
         let left = self.size() - self.sent;
         match piece {
@@ -214,7 +214,7 @@ impl Procedure for Store {
                     self.state = State::Transfer;
                     Storage::Write(self.what.file.clone(), self.what.size)
                 }
-                // While a prompt is open the dialogue asks for the next piece.
+                // While a prompt is open, the dialogue asks for the next piece.
                 State::Transfer => return Next::Fetch,
                 State::Verify(inquiry) => match inquiry.next() {
                     Ok(command) => return Next::Say(Saying::Ftps(command)),
@@ -287,7 +287,7 @@ impl Procedure for Store {
     fn abandon(&mut self, cause: Cause) {
         let failure = self.failure(cause);
         match self.state {
-            // What is complete but for its verification is no longer given up.
+            // A transfer of which only the check is missing is not given up.
             State::Transfer if self.begun && self.sent == self.size() => {}
             State::Transfer => {
                 self.failed.get_or_insert(failure);

@@ -1,11 +1,11 @@
-//! What an abort costs, as it was measured.
+//! What an abort costs, as measured.
 
 use std::time::Duration;
 
 use crate::ftps::Command;
 
-/// An abort logs out and stops the service (SIMCom manual L1218): it costs its own time, and that of
-/// the next START and LOGIN. Each is as it last was.
+/// An abort logs out and stops the service (SIMCom manual L1218). It costs its own time and that of
+/// the next START and LOGIN. Each field is the last measured time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AbortCost {
     abort: Duration,
@@ -13,11 +13,11 @@ pub(super) struct AbortCost {
     login: Duration,
 }
 
-/// For the line to be quiet and in step again after an abort.
+/// Time for the line to become quiet and in step again after an abort.
 const SETTLE: Duration = Duration::from_secs(1);
 
 impl Default for AbortCost {
-    /// In a mobile network that is neither good nor bad, until it was measured.
+    /// Assumed until measured: a mobile network that is neither good nor bad.
     fn default() -> Self {
         Self {
             abort: Duration::ZERO,
@@ -28,7 +28,7 @@ impl Default for AbortCost {
 }
 
 impl AbortCost {
-    /// A command was done in so much time.
+    /// A command took this much time.
     pub(super) fn learn(&mut self, command: &Command, took: Duration) {
         match command {
             Command::Abort => self.abort = took,
@@ -38,7 +38,7 @@ impl AbortCost {
         }
     }
 
-    /// All of it.
+    /// The cost of an abort.
     pub(super) fn total(&self) -> Duration {
         SETTLE + self.abort + self.start + self.login
     }

@@ -1,5 +1,4 @@
-//! The repair ladder as an operation climbs it: who is asked, what is tried, and whether it
-//! helped.
+//! How an operation climbs the repair ladder: who is asked, what is tried, and whether it helped.
 
 use tracing::info;
 
@@ -13,12 +12,12 @@ use crate::dialogue::session::Session;
 use crate::dialogue::sign::Sign;
 use crate::ftps::{Command, CommandName};
 
-/// How many rungs one operation tries. The ladder has three that an operation can be asked to try. It begins anew
-/// when one of them has helped, or when the highest that was tried has cooled down.
+/// How many rungs one operation tries. The ladder has three that an operation can be asked to try. It begins again
+/// when one of them has helped, or when the highest one that was tried has cooled down.
 const MOST: usize = 9;
 
 impl Dialogue {
-    /// The standing cannot be reached by planning: asks the owner for a rung, where one can help.
+    /// Planning cannot reach the standing: asks the owner for a rung, where one can help.
     pub(super) fn ask(&mut self, failure: Failure) {
         let Some(run) = &mut self.run else { return };
         let proving = run.repair.proving.take();
@@ -27,7 +26,7 @@ impl Dialogue {
         if asks {
             run.repair.asks = Some(failure.clone());
         }
-        // Nobody waits for it, and the task has nothing to put in order.
+        // Nobody waits for the operation, and the task has nothing to clean up.
         let over = run.abandoned && run.held.is_none();
         self.end_proof(proving, Some(&failure));
         if !asks && !over {
@@ -43,7 +42,7 @@ impl Dialogue {
         run.repair.proving = Some(attempt);
     }
 
-    /// The module is up: after a reset it has to find its network first.
+    /// The module is up. After a reset it must first find its network.
     pub(super) fn await_network(&mut self) {
         let Some(run) = &mut self.run else { return };
         let reset = |attempt: &Attempt| attempt.rung == Rung::Reset;
@@ -52,7 +51,8 @@ impl Dialogue {
         }
     }
 
-    /// The lines of a rung were said. Unless that failed, the standing will show what they did.
+    /// The lines of a rung were sent. If none of them failed, the standing will show whether they
+    /// helped.
     pub(super) fn end_repair(&mut self, repair: &Repair, failed: Option<Failure>) {
         if let Some((registered, roaming)) = repair.registration() {
             self.facts.registration.registered = Some(registered);
@@ -60,7 +60,7 @@ impl Dialogue {
         }
         self.session = Session::Unknown;
         let Some(failure) = failed else { return };
-        // Whatever it was to mend, the module is brought up anew now.
+        // The module is brought up again now, which is more than the rung could do.
         if matches!(failure.cause, Cause::PortLost | Cause::Rebooted) {
             return;
         }
@@ -69,14 +69,14 @@ impl Dialogue {
         let why = proving.as_ref().and_then(|attempt| attempt.why.clone());
         self.end_proof(proving, Some(&failure));
         match why {
-            // No use in going on as if there were a network.
+            // There is no use in going on without a network.
             Some(_) if failure.cause == Cause::NotRegistered => self.ask(failure),
             Some(why) => self.ask(why),
             None => self.unreachable(failure),
         }
     }
 
-    /// The standing is reached: whatever was to be mended is.
+    /// The standing is reached, so every repair for it has helped.
     pub(super) fn reached(&mut self) {
         let Some(run) = &mut self.run else { return };
         let proving = run.repair.proving.take();
@@ -91,11 +91,11 @@ impl Dialogue {
         }
     }
 
-    /// A command of the plan did what was asked. What was repaired for its sake is whole, however
-    /// the plan goes on.
+    /// A command of the plan succeeded. So the repair that was made for it has helped, however the
+    /// plan goes on.
     pub(super) fn followed(&mut self, command: &Command) {
         if *command == Command::Start {
-            // It has a data connection to the network.
+            // The module has a data connection to the network.
             self.facts.registration.registered = Some(true);
         }
         let Some(run) = &mut self.run else { return };
@@ -114,18 +114,18 @@ impl Dialogue {
             return;
         };
         let outcome = failure.map_or(Ok(()), |failure| Err(failure.clone()));
-        // What the planner had to mend was mended by a higher rung.
+        // A higher rung repaired what the planner had to repair.
         if outcome.is_ok() {
             self.lapse.take_if(|lapse| lapse.rung <= rung);
         }
         self.told.push_back(Repaired { rung, why, outcome });
     }
 
-    /// Something broke that the planner mends by itself, as far as this rung.
+    /// Something broke that the planner repairs by itself, with this rung.
     pub(super) fn lapse(&mut self, rung: Rung, cause: &Cause, command: CommandName) {
         let abandoned = self.run.as_ref().is_some_and(|run| run.abandoned);
         let higher = self.lapse.as_ref().is_none_or(|lapse| lapse.rung < rung);
-        // What is brought up anew needs no mending.
+        // A bring-up follows, and no repair is needed.
         let anew = matches!(cause, Cause::PortLost | Cause::Rebooted);
         if abandoned || anew || !higher {
             return;
@@ -137,7 +137,7 @@ impl Dialogue {
         });
     }
 
-    /// The planner did not mend it.
+    /// The planner did not repair it.
     pub(super) fn end_lapse(&mut self, failure: &Failure) {
         let lapse = self.lapse.take();
         self.end_proof(lapse, Some(failure));

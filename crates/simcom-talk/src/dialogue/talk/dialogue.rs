@@ -24,17 +24,17 @@ use crate::dialogue::setup::Setup;
 #[expect(unused_imports, reason = "the documentation names it")]
 use crate::dialogue::step::Step;
 use crate::dialogue::tls::Secured;
-use crate::ftps::{ErrCode, Profile};
+use crate::ftps::{ErrCode, ModuleProfile};
 
 /// The host's side of the conversation with one module.
 ///
-/// Knows where the module stands and carries one operation at a time. Never blocks, never reads a clock, a port or a
-/// file: its owner has these, hands in what they bring, and does what [`Dialogue::poll`] says.
+/// Knows where the module stands, and carries out one operation at a time. It never blocks, and never reads a clock, a
+/// port or a file. Its owner has these, hands in what they bring, and does what [`Dialogue::poll`] says.
 ///
 /// # Contract
-/// Four kinds of methods:
+/// There are four kinds of methods:
 ///
-/// * *Getters* tell what is known ([`Dialogue::session`], [`Dialogue::facts`], [`Dialogue::progress`] ...). They
+/// * *Getters* return what is known ([`Dialogue::session`], [`Dialogue::facts`], [`Dialogue::progress`] ...). They
 ///   change nothing and may be called at any time.
 /// * *`handle_*`* take what arrived from outside, at the moment it did: [`Dialogue::handle_port_opened`] and
 ///   [`Dialogue::handle_port_lost`] for the port, [`Dialogue::handle_bytes`] for what came out of it,
@@ -43,74 +43,74 @@ use crate::ftps::{ErrCode, Profile};
 ///   [`Dialogue::handle_deadline`] and [`Dialogue::handle_write_deadline`] for a time that has passed.
 /// * *Mutators* say what the owner wants: [`Dialogue::begin`] an operation, [`Dialogue::abandon`] it, or have it
 ///   [`Dialogue::yield_link`] to others.
-/// * [`Dialogue::poll`] says what to do next, as one [`Step`].
+/// * [`Dialogue::poll`] returns what to do next, as one [`Step`].
 ///
 /// The order: open the port, [`Dialogue::handle_port_opened`], then [`Dialogue::begin`] whenever `poll` says
 /// [`Step::Idle`]. Call `poll` after every `handle_*` and every mutator, carry its step out, and call it again.
 /// [`Step::Done`] ends the operation. Bytes from the port are handed in at any time, also while a step waits for
 /// something else.
 ///
-/// * [`Step::Write`] and [`Step::Deliver`] are told once. While bytes of a `Write` are still to be written, hand in what
-///   arrives, and ask [`Dialogue::is_write_recalled`] before each further part of them; `poll` again when all are
-///   written or recalled.
-/// * [`Step::Fetch`], [`Step::Listen`], [`Step::AwaitPort`], [`Step::Repair`] and [`Step::Idle`] are told at every
-///   `poll` until they are answered. Read each piece and ask the ladder for each repair once, and hand each in once:
+/// * [`Step::Write`] and [`Step::Deliver`] are returned once. While bytes of a `Write` are still to be written, hand
+///   in what arrives, and ask [`Dialogue::is_write_recalled`] before each further part of them. Call `poll` again when
+///   all are written or recalled.
+/// * [`Step::Fetch`], [`Step::Listen`], [`Step::AwaitPort`], [`Step::Repair`] and [`Step::Idle`] are returned by
+///   every `poll` until they are answered. Read each piece and ask the ladder for each repair once, and hand each in once:
 ///   the dialogue cannot tell a second one from the next.
 /// * After [`Dialogue::abandon`], drop a read of the source that is under way: its piece is not awaited any more.
 ///
-/// The deadline: a step that waits names its own ([`Step::deadline`]); it counts until the next `poll`. When it has
-/// passed, and not before, call [`Dialogue::handle_deadline`], or [`Dialogue::handle_write_deadline`] where the step was
-/// [`Step::Write`]. [`Step::Fetch`] has none: its owner gives a source up by [`Dialogue::abandon`]. The times that are
-/// handed in must not go back.
+/// A step that waits has its own deadline ([`Step::deadline`]). It counts until the next `poll`. When it has passed,
+/// and not before, call [`Dialogue::handle_deadline`], or [`Dialogue::handle_write_deadline`] where the step was
+/// [`Step::Write`]. [`Step::Fetch`] has no deadline: its owner gives up on a source by [`Dialogue::abandon`]. The times
+/// that are handed in must not go back.
 ///
-/// [`Dialogue::begin`] refuses a second operation with [`Busy`]. An answer to a repair that nobody asked about and a
-/// yield without an operation change nothing.
+/// [`Dialogue::begin`] refuses a second operation with [`Busy`]. An answer to a repair that the dialogue did not ask
+/// for, and a yield without an operation, change nothing.
 #[derive(Debug)]
 pub struct Dialogue {
     pub(super) setup: Setup,
     pub(super) patience: Patience,
-    pub(super) profile: Profile,
+    pub(super) profile: ModuleProfile,
     pub(super) facts: Facts,
     pub(super) framer: Framer,
-    /// How far the module can be spoken to.
+    /// What the module can be asked to do.
     pub(super) readiness: Readiness,
-    /// It went on echoing after it was told not to.
+    /// The module went on echoing after it was told to stop.
     pub(super) echoes: bool,
     pub(super) session: Session,
     pub(super) tls: Secured,
     pub(super) abort_cost: AbortCost,
     pub(super) secrets: Secrets,
-    /// Results that this module does not send, and when a login whose result was not waited for must be
-    /// done; and the code that it reported late.
+    /// Results that this module does not send; when a login whose result was not waited for must be done; and the code
+    /// that the module reported late.
     pub(super) silent: Silent,
     pub(super) hasty_until: Option<Moment>,
     pub(super) late_code: Option<ErrCode>,
-    /// Sentences of a satellite receiver come out of the port.
+    /// Whether sentences of a satellite receiver come out of the port.
     pub(super) sentences: Sentences,
     pub(super) run: Option<Run>,
     pub(super) exchange: Option<Exchange>,
     /// The echo of content behind a prompt, where the module echoes.
     pub(super) echo: Option<Echo>,
-    /// When what may be the beginning of that echo is given back.
+    /// When held bytes that may be the beginning of that echo are released.
     pub(super) held_until: Option<Moment>,
-    /// Content of a command that is over, arriving with no exchange under way.
+    /// Content of a command that is over, which arrives while no exchange is under way.
     pub(super) leftover: u64,
     pub(super) wait: Option<Wait>,
-    /// Zeros still to be written where content ended before its announced length.
+    /// Zeros that are still to be written where content ended before its announced length.
     pub(super) fill: u64,
     /// Zeros for a module that waits for the rest of something.
     pub(super) filling: Option<Filling>,
     pub(super) outbox: Outbox,
-    /// Why the last plan failed; until one succeeds.
+    /// Why the last plan failed. `None` once a plan succeeded.
     pub(super) trouble: Option<Failure>,
-    /// What the planner has to mend, and why.
+    /// What the planner has to repair, and why.
     pub(super) lapse: Option<Attempt>,
-    /// The module refused SIZE without a code in a session that was just made: it has no such
-    /// command, or says so of every name. The listing is asked after it in any case.
+    /// The module refused SIZE without a code in a session that was just made: it has no such command, or refuses it
+    /// for every name. The listing is asked next in any case.
     pub(super) sizeless: bool,
-    /// Rungs of which the owner has not been told.
+    /// Rungs that the owner has not been told of.
     pub(super) told: VecDeque<Repaired>,
-    /// The outcome of the operation, once all else was told.
+    /// The outcome of the operation. It is told after everything else.
     pub(super) done: Option<Result<Output, Failure>>,
 }
 
@@ -119,12 +119,12 @@ pub struct Dialogue {
 #[error("an operation is under way; begin the next one when it is done")]
 pub struct Busy;
 
-/// How long the dialogue waits for what no command has a time for.
+/// How long the dialogue waits where no command has a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
-    /// For a port that was lost during an operation to come back.
+    /// How long a port that was lost during an operation may take to come back.
     pub port: Duration,
-    /// For the port to take bytes: flow control may hold them while the network is slow.
+    /// How long the port may take no bytes: flow control may hold them while the network is slow.
     pub write: Duration,
 }
 
@@ -133,7 +133,7 @@ impl Default for Patience {
         Self {
             // A module that restarts is back on USB after 15 to 30 s.
             port: Duration::from_secs(40),
-            // As long as the module may take for the end of an upload.
+            // As long as the module may take to end an upload.
             write: Duration::from_secs(120),
         }
     }
@@ -146,7 +146,7 @@ impl Dialogue {
         Self {
             setup,
             patience,
-            profile: Profile::careful(),
+            profile: ModuleProfile::careful(),
             facts: Facts::default(),
             framer: Framer::new(),
             readiness: Readiness::Closed { starting: false },
@@ -182,26 +182,25 @@ impl Dialogue {
         &self.session
     }
 
-    /// What the module said of itself when it was last brought up.
+    /// What the module said about itself at the last bring-up.
     #[must_use]
     pub fn facts(&self) -> &Facts {
         &self.facts
     }
 
-    /// Whether the module was brought up and nothing has happened to it since.
+    /// Whether the module was brought up and has not been lost since.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.readiness.is_brought_up()
     }
 
-    /// Why the module could not be brought to a standing when that was last tried; `None` once it
-    /// was.
+    /// Why the last plan did not reach its standing. `None` once a plan did.
     #[must_use]
     pub fn trouble(&self) -> Option<&Failure> {
         self.trouble.as_ref()
     }
 
-    /// How far the operation is.
+    /// How far the operation has come.
     #[must_use]
     pub fn progress(&self) -> Progress {
         match &self.run {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::dialogue::moment::Moment;
 
-/// Zeros that are written until the module says something.
+/// Zeros that are written until the module sends something.
 #[derive(Debug)]
 pub(super) struct Filling {
     left: u64,
@@ -16,7 +16,7 @@ pub(super) struct Filling {
 static ZEROS: [u8; 1024] = [0; 1024];
 
 impl Filling {
-    /// At most so many zeros, for at most so long.
+    /// Writes at most this many zeros, for at most this long.
     pub(super) fn new(most: u64, span: Duration, now: Moment) -> Self {
         Self {
             left: most,

@@ -1,4 +1,4 @@
-//! What is handed to the dialogue: jobs, what the port brings, and the time.
+//! What is handed to the dialogue: jobs, bytes of the port, and the time.
 
 use super::dialogue::{Busy, Dialogue};
 use super::readiness::Change;
@@ -12,7 +12,7 @@ use crate::dialogue::procedure::{Procedure, WayOut};
 use crate::dialogue::rung::Rung;
 
 impl Dialogue {
-    /// Begins an operation: while [`Step::Idle`](crate::dialogue::Step::Idle) is what [`Dialogue::poll`] says.
+    /// Begins an operation. Call it when [`Dialogue::poll`] returns [`Step::Idle`](crate::dialogue::Step::Idle).
     ///
     /// # Errors
     /// [`Busy`] where an operation is under way, or its outcome was not polled yet. Nothing changes then.
@@ -24,7 +24,7 @@ impl Dialogue {
         Ok(())
     }
 
-    /// Bytes came from the port.
+    /// Takes bytes from the port.
     pub fn handle_bytes(&mut self, bytes: &[u8], now: Moment) {
         if self.wait_hears(bytes, now) {
             return;
@@ -43,18 +43,18 @@ impl Dialogue {
         self.mind_the_drain(now);
     }
 
-    /// Whether what the last [`Step::Write`](crate::dialogue::Step::Write) handed out is to be written no further: what came in since
-    /// shows that the module does not take it any more. Ask after each call of
+    /// Whether the owner must stop writing the bytes of the last [`Step::Write`](crate::dialogue::Step::Write): bytes
+    /// that came in since show that the module does not take them any more. Ask after each call of
     /// [`Dialogue::handle_bytes`] and [`Dialogue::abandon`] while writing.
     #[must_use]
     pub fn is_write_recalled(&self) -> bool {
         self.outbox.is_recalled()
     }
 
-    /// A piece came from the source, as [`Step::Fetch`](crate::dialogue::Step::Fetch) asked.
+    /// Takes a piece from the source, as [`Step::Fetch`](crate::dialogue::Step::Fetch) asked.
     pub fn handle_piece(&mut self, piece: Piece, now: Moment) {
         let Some(run) = &mut self.run else { return };
-        // A piece that was fetched while the module ended the transfer has nowhere to go.
+        // A piece that was fetched while the module ended the transfer is not needed any more.
         if self.exchange.as_ref().is_none_or(Exchange::is_open) {
             let feed = run.task.feed(piece);
             let cut_short = run.task.is_cut_short();
@@ -65,8 +65,8 @@ impl Dialogue {
         }
     }
 
-    /// Takes back what [`Step::Deliver`](crate::dialogue::Step::Deliver) handed out, where it could not be delivered before the next
-    /// call: it comes again, or goes with the result.
+    /// Takes back what [`Step::Deliver`](crate::dialogue::Step::Deliver) handed out, where it could not be delivered
+    /// before the next call. It is handed out again, or goes with the result.
     pub fn handle_undelivered(&mut self, delivery: Delivery) {
         if let Some(run) = self.run.as_mut().filter(|run| !run.abandoned) {
             run.deliveries.push_front(delivery);
@@ -74,7 +74,8 @@ impl Dialogue {
     }
 
     /// Others wait for the link. A transfer that can go on later finishes as soon as possible, with
-    /// [`Output::UploadYielded`](crate::dialogue::Output::UploadYielded) or [`Output::DownloadYielded`](crate::dialogue::Output::DownloadYielded); all else goes on.
+    /// [`Output::UploadYielded`](crate::dialogue::Output::UploadYielded) or
+    /// [`Output::DownloadYielded`](crate::dialogue::Output::DownloadYielded). Everything else goes on.
     pub fn yield_link(&mut self, now: Moment) {
         let Some(run) = &mut self.run else { return };
         if run.abandoned {
@@ -95,7 +96,7 @@ impl Dialogue {
         }
     }
 
-    /// Ends the operation for its caller: it finishes as soon as things are in order.
+    /// Ends the operation for its caller: it finishes as soon as the cleaning up is done.
     pub fn abandon(&mut self, cause: Cause, now: Moment) {
         let Some(run) = &mut self.run else { return };
         let idle = self.exchange.is_none() && self.wait.is_none();
@@ -120,7 +121,7 @@ impl Dialogue {
             .as_ref()
             .is_some_and(Exchange::is_of_a_module_file)
         {
-            // Nothing comes that could be thrown away until the module is done.
+            // Until the module is done, nothing comes that could be thrown away.
             run.drain_until = Some(now);
             self.mind_the_drain(now);
         } else if self.exchange.as_ref().is_some_and(Exchange::is_receiving) {
@@ -129,7 +130,7 @@ impl Dialogue {
         }
     }
 
-    /// The time that the last step named has passed.
+    /// The deadline of the last step has passed.
     pub fn handle_deadline(&mut self, now: Moment) {
         if self.end_wait(now) {
             return;
@@ -161,7 +162,7 @@ impl Dialogue {
         }
     }
 
-    /// The port did not take what was to be written in time.
+    /// The port did not take the bytes of [`Step::Write`](crate::dialogue::Step::Write) in time.
     pub fn handle_write_deadline(&mut self, now: Moment) {
         self.outbox.clear();
         self.readiness.change(Change::AnswerIncomplete);
@@ -184,7 +185,7 @@ impl Dialogue {
         self.break_off(Cause::PortLost, now);
     }
 
-    /// Answers [`Step::Repair`](crate::dialogue::Step::Repair): tries a rung and plans the standing anew, or ends the
+    /// Answers [`Step::Repair`](crate::dialogue::Step::Repair): tries a rung and plans the standing again, or ends the
     /// operation with the failure that was told.
     pub fn handle_repair(&mut self, rung: Option<Rung>) {
         let Some(run) = &mut self.run else { return };
@@ -246,7 +247,7 @@ mod tests {
             panic!("the port is not open");
         };
         dialogue.handle_deadline(until);
-        // The wait for the port was the last chance: the operation ends, and the end is told once.
+        // The wait for the port was the last chance: the operation ends, and its end is told once.
         let step = dialogue.poll(until);
         assert!(matches!(step, Step::Done(Err(_))), "{step:?}");
         assert_eq!(dialogue.begin(stand()), Ok(()));

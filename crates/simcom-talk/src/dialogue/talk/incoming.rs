@@ -19,7 +19,7 @@ use crate::dialogue::rung::Rung;
 use crate::dialogue::session::Session;
 use crate::ftps::{Body, Command, CommandName, ErrCode, Report, Urc, escape};
 
-/// After the server closed the connection the module should report soon.
+/// How soon the module should report after the server closed the connection.
 const AFTER_CLOSE: Duration = Duration::from_secs(10);
 
 impl Dialogue {
@@ -69,7 +69,7 @@ impl Dialogue {
         }
         if exchange.is_interrupted() {
             self.readiness.change(Change::AnswerIncomplete);
-            // The rest would be typed as command lines.
+            // The rest would be read as command lines.
             if self.outbox.drop_content() {
                 // Behind an ETX, the first mark is content.
                 self.outbox.line(Bytes::from_static(&[escape::END]));
@@ -81,11 +81,11 @@ impl Dialogue {
         }
     }
 
-    /// A frame came while no command is under way.
+    /// Takes a frame that came while no command was under way.
     pub(super) fn hear_between_commands(&mut self, frame: Frame, now: Moment) {
         let Frame::Line(raw) = frame else { return };
         let text = String::from_utf8_lossy(&raw).into_owned();
-        // Content of a command that is over is skipped by its count, not read.
+        // Content of a command that is over is skipped by its count and not read.
         if let Some(Report {
             body: Body::Data(len),
             ..
@@ -97,10 +97,10 @@ impl Dialogue {
         self.hear_unsolicited(&text, now);
     }
 
-    /// A line that belongs to no command.
+    /// Takes a line that belongs to no command.
     pub(super) fn hear_unsolicited(&mut self, text: &str, now: Moment) {
         if self.filling.take().is_some() {
-            // Whatever the module waited for, it has it.
+            // Whatever the module waited for, it does not wait any more.
             self.outbox.drop_content();
         }
         if let (Some(report), Some(run)) = (Report::parse(text), &mut self.run)
@@ -153,7 +153,7 @@ impl Dialogue {
                 self.session = Session::Unknown;
                 self.break_off_transfer(Cause::NetworkLost, now);
             }
-            // A download that has begun asks for itself what the cache holds.
+            // A download that is under way asks by itself what the cache holds.
             Urc::Received => {}
             Urc::ServerText(words) => info!(words = %self.shown(&words), "the server said"),
             Urc::Other(line) => {
@@ -168,7 +168,8 @@ impl Dialogue {
         }
     }
 
-    /// Sentences of a satellite receiver on the AT port are told once, and ended if the module lets that.
+    /// Sentences of a satellite receiver on the AT port are logged once, and ended if the module can end
+    /// them.
     fn mind_the_sentences(&mut self, line: &str) {
         if self.sentences == Sentences::None && is_sentence(line.as_bytes()) {
             self.sentences = Sentences::Heard;
@@ -188,7 +189,7 @@ impl Dialogue {
         }
         let Some(run) = &mut self.run else { return };
         let feed = run.task.prompted();
-        // A block is handed over whole, whoever waits for it: no byte would end it early.
+        // A block is handed over whole, even when nobody waits for it: no byte can end it early.
         if run.abandoned && !feed.as_ref().is_some_and(|feed| feed.end) {
             self.end_content(now);
         } else {
@@ -268,7 +269,7 @@ impl Dialogue {
         }
     }
 
-    /// As [`Dialogue::break_off`], for exchanges that need the network.
+    /// The same as [`Dialogue::break_off`], for exchanges that need the network.
     pub(super) fn break_off_transfer(&mut self, cause: Cause, now: Moment) {
         let service = self
             .exchange
@@ -282,7 +283,7 @@ impl Dialogue {
                 )
             });
         if speaking && self.exchange.as_ref().is_some_and(Exchange::is_open) {
-            // At a prompt everything is content until it is ended.
+            // At a prompt everything is content until the content is ended.
             self.end_content(now);
             return;
         }
@@ -291,8 +292,8 @@ impl Dialogue {
         }
     }
 
-    /// An echo, though it was switched off: the module has started anew without our seeing it,
-    /// and nothing that was set is set any more.
+    /// Takes whether the module echoed, although echo was switched off. If it did, the module has
+    /// restarted unnoticed, and all settings are lost.
     pub(super) fn mind_the_echo(&mut self, echoed: bool) {
         let bringing_up = self
             .run
@@ -301,14 +302,14 @@ impl Dialogue {
         if bringing_up {
             self.echoes = echoed;
         } else if echoed && !self.echoes && self.is_ready() {
-            info!("the module echoes again: it has started anew");
+            info!("the module echoes again: it has restarted");
             self.readiness.change(Change::ModuleForgot);
             self.session = Session::Unknown;
         }
     }
 
-    /// Throws the rest of a download away as long as that is no dearer than an abort, which
-    /// costs the login (SIMCom manual L1218); then aborts, where the module can.
+    /// Throws the rest of a download away as long as that costs less than an abort, which costs the login
+    /// (SIMCom manual L1218). Then aborts, where the module can.
     pub(super) fn mind_the_drain(&mut self, now: Moment) {
         let cost = self.abort_cost.total();
         let (Some(run), Some(exchange)) = (&mut self.run, &self.exchange) else {

@@ -1,4 +1,4 @@
-//! What is to be written to the port, in its order.
+//! What is to be written to the port, in order.
 
 use std::collections::VecDeque;
 
@@ -6,18 +6,18 @@ use bytes::Bytes;
 
 /// Lines and content that wait for the port.
 ///
-/// Content is only good behind a prompt: typed after the module has left it, it would be read as
-/// command lines. So it is handed out in small pieces, what the module says is heard between two of
-/// them, and what was not written can be taken back. What is on its way then are a piece and what the
-/// driver of the port holds. Only a line that holds `AT` is carried out (V.250 §5.2.1); where the
-/// very line that closed the prompt is lost, the rest of the content is typed all the same, and content
-/// that spells commands would be taken for them. Nothing at this end can tell that.
+/// Content is only safe behind a prompt. Typed after the module has left the prompt, it would be read
+/// as command lines. So it is handed out in small pieces, the module is heard between two of them, and
+/// the rest can be taken back. Only one piece and the buffer of the port's driver are then on their
+/// way. The module carries out only lines that hold `AT` (V.250 §5.2.1). Where the very line that
+/// closed the prompt is lost, the rest of the content is typed all the same, and content that spells
+/// commands would be carried out. This end cannot notice that.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     queue: VecDeque<Item>,
-    /// What was handed out last is content.
+    /// The bytes that were handed out last are content.
     content: bool,
-    /// What was handed out last is not wanted any more.
+    /// The bytes that were handed out last are not wanted any more.
     recalled: bool,
 }
 
@@ -27,12 +27,12 @@ enum Item {
     Content(Bytes),
 }
 
-/// Bytes of content that are handed out at a time: a tenth of a second at 115200 baud, so that a line
-/// of the module stops the rest that soon.
+/// Bytes of content that are handed out at a time: a tenth of a second at 115200 baud. A line of the
+/// module stops the rest within that time.
 const PIECE: usize = 1024;
 
 impl Outbox {
-    /// Adds a command line, or a mark that means nothing on one.
+    /// Adds a command line, or a mark that means nothing on a command line.
     pub(super) fn line(&mut self, bytes: Bytes) {
         self.queue.push_back(Item::Line(bytes));
     }
@@ -63,7 +63,7 @@ impl Outbox {
         }
     }
 
-    /// The prompt is closed: content that was not written is dropped. Returns whether there was any.
+    /// The prompt is closed: drops content that was not written. Returns whether there was any.
     pub(super) fn drop_content(&mut self) -> bool {
         self.recalled |= self.content;
         let before = self.queue.len();
@@ -77,7 +77,7 @@ impl Outbox {
         self.recalled = true;
     }
 
-    /// Whether what was handed out last is to be written no further.
+    /// Whether the bytes that were handed out last must not be written any further.
     pub(super) fn is_recalled(&self) -> bool {
         self.recalled
     }
@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(outbox.next().unwrap().as_ref(), [0x1A]);
         assert!(!outbox.is_recalled());
         assert!(!outbox.drop_content());
-        assert!(!outbox.is_recalled(), "the mark is no content");
+        assert!(!outbox.is_recalled(), "the mark is not content");
         assert_eq!(outbox.next(), None);
     }
 }

@@ -1,4 +1,4 @@
-//! What the dialogue wants done next.
+//! What the dialogue wants its owner to do next.
 
 use bytes::Bytes;
 
@@ -66,7 +66,7 @@ impl Dialogue {
             }
             let next = match &mut run.activity {
                 Activity::Task | Activity::Plan(_) => run.task.next(),
-                // The port was lost between two lines: nobody would hear the next one.
+                // The port was lost between two lines: the module would not hear the next one.
                 _ if !self.readiness.is_open() => {
                     Next::Finish(Err(Failure::new(Cause::PortLost, None, Stage::Device)))
                 }
@@ -108,7 +108,7 @@ impl Dialogue {
         }
     }
 
-    /// The next zeros, if any are left to be written and there is time.
+    /// The next zeros, while some are left to be written and there is time.
     pub(super) fn fill_on(&mut self, now: Moment) -> Option<Bytes> {
         let bytes = self.filling.as_mut().and_then(|filling| filling.next(now));
         if bytes.is_none() {
@@ -122,7 +122,7 @@ impl Dialogue {
         Step::Fetch { offset }
     }
 
-    /// The ways that content takes: what the configuration wants, as far as the module can.
+    /// How content is moved: as the configuration wants, as far as the module can.
     pub(super) fn ways(&self) -> Ways {
         Ways {
             pull: self.setup.download == DownloadForm::Pull && self.profile.cache,

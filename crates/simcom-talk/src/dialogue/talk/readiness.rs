@@ -1,25 +1,25 @@
-//! How far the module can be spoken to: every state, every change, and one table.
+//! Whether the module is ready for commands: every state, every change, and one table.
 
-/// How far the module can be spoken to.
+/// Whether the module is ready for commands.
 ///
 /// The states are steps on one way: the port is opened, the module is brought up, and its answers are in step with
-/// the commands. Only [`Readiness::Ready`] lets a command of the FTPS service be said. What goes wrong leads back as
-/// far as it must, and [`Readiness::after`] is the only place that says how far.
+/// the commands. Only [`Readiness::Ready`] lets a command of the FTPS service be sent. A failure leads back as far
+/// as it must, and only [`Readiness::after`] says how far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Readiness {
     /// The port is not open.
     Closed {
-        /// The module said that it starts, and was not brought up since.
+        /// The module said that it is starting, and was not brought up since.
         starting: bool,
     },
     /// The port is open. The module may be in any state and has to be brought up.
     Unready {
-        /// The module said that it starts.
+        /// The module said that it is starting.
         starting: bool,
     },
     /// The module was brought up. The next answer may belong to an earlier command.
     OutOfStep,
-    /// The module was brought up, and every answer since was whole: the next one belongs to the next command.
+    /// The module was brought up, and every answer since was whole: the next answer belongs to the next command.
     Ready,
 }
 
@@ -30,9 +30,9 @@ pub(super) enum Change {
     PortOpened,
     /// The owner lost the port.
     PortLost,
-    /// The module said that it starts.
+    /// The module said that it is starting.
     ModuleStarted,
-    /// The module was told to start anew, echoes again, or answers nothing: what was set may be forgotten.
+    /// The module was told to restart, echoes again, or does not answer: it may have forgotten its settings.
     ModuleForgot,
     /// The bring-up succeeded.
     BroughtUp,
@@ -70,7 +70,7 @@ impl Readiness {
         !matches!(self, Self::Closed { .. })
     }
 
-    /// Whether the module was brought up and nothing has happened to it since.
+    /// Whether the module was brought up and has not been lost since.
     pub(super) const fn is_brought_up(self) -> bool {
         matches!(self, Self::OutOfStep | Self::Ready)
     }
@@ -80,7 +80,7 @@ impl Readiness {
         matches!(self, Self::Ready)
     }
 
-    /// Whether the module said that it starts, and was not brought up since.
+    /// Whether the module said that it is starting, and was not brought up since.
     pub(super) const fn is_starting(self) -> bool {
         matches!(
             self,
@@ -93,7 +93,7 @@ impl Readiness {
 mod tests {
     use super::*;
 
-    /// The whole table: a row for each state, a column for each change.
+    /// The whole table, with a row for each state and a column for each change.
     #[test]
     fn every_change_leads_from_every_state_to_the_one_of_the_table() {
         use Change::*;

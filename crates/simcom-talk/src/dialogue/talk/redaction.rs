@@ -1,4 +1,4 @@
-//! What the module said, as a log may show it.
+//! What the module sent, in a form that a log may show.
 
 use std::borrow::Cow;
 
@@ -9,11 +9,11 @@ use crate::dialogue::failure::Cause;
 use crate::ftps::unsolicited::{self, Urc};
 use crate::ftps::{Body, Report};
 
-/// In place of a line that may hold a secret.
+/// Stands in place of a line that may hold a secret.
 const HIDDEN: &str = "*** (not shown: it may hold a password)";
 
 impl Dialogue {
-    /// A line of the module for the log: all that goes there passes here.
+    /// A line of the module for the log. All lines that go there pass here.
     pub(super) fn shown<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let under_way = self
             .exchange
@@ -25,7 +25,7 @@ impl Dialogue {
         text.into()
     }
 
-    /// Takes what may be a secret out of an error, which goes to logs and callers.
+    /// Removes possible secrets from an error, which goes to logs and callers.
     pub(super) fn hide(&self, response: &mut Response) {
         let Outcome::Failed(cause) = &mut response.outcome else {
             return;
@@ -41,7 +41,7 @@ impl Dialogue {
     }
 }
 
-/// Whether a line is one of those that have room for no secret.
+/// Whether a line has a form that has no room for a secret.
 fn is_known(text: &str) -> bool {
     let report = Report::parse(text).map(|report| report.body);
     matches!(
@@ -86,7 +86,7 @@ mod tests {
         for other in ["+CREG: 1", "530 Login incorrect", "RDY"] {
             assert_eq!(dialogue.shown(other), other);
         }
-        // While it is under way, whatever is not known.
+        // While that line is under way, every unknown line is hidden.
         let timing = Timing::DEFAULT;
         let exchange = Exchange::basic(
             CommandName::AT,

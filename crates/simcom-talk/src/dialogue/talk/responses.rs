@@ -1,4 +1,4 @@
-//! What commands come to: on the way to a standing, and in a task.
+//! What responses lead to, on the way to a standing and in a task.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ impl Dialogue {
         self.hide(&mut response);
         self.echo = None;
         self.fill = 0;
-        // What was not written of its content would be typed as command lines.
+        // The part of its content that was not written would be read as command lines.
         self.outbox.drop_content();
         if response.name == CommandName::Storage(StorageCommandName::Read) {
             self.framer.forget_gap();
@@ -60,7 +60,7 @@ impl Dialogue {
         }
     }
 
-    /// Tells whoever speaks what its line came to.
+    /// Gives the response to the activity or task that sent the line.
     fn tell_response(&mut self, response: &Response, took: Option<Duration>, now: Moment) {
         let Some(run) = &mut self.run else { return };
         if matches!(run.activity, Activity::Plan(_) | Activity::Task) {
@@ -95,11 +95,11 @@ impl Dialogue {
                 self.follow_plan(&planned, response, now);
             }
             Activity::Abort => {
-                // Whether the command that was aborted still ends with a report of its own is
-                // not documented: the line must be quiet before the next one.
+                // No document says whether an aborted command still ends with a report of its own: the
+                // line must be quiet before the next command.
                 self.readiness.change(Change::AnswerIncomplete);
-                // What was cancelled was not aborted where the module refused that; an answer that came
-                // late says nothing against it.
+                // Where the module refused the abort, the cancelled command was not aborted. A late
+                // answer does not say so.
                 run.aborted = !matches!(response.outcome, Outcome::Failed(Cause::Refused(_)));
                 self.session = if response.is_done() {
                     if let Some(took) = took {
@@ -124,9 +124,9 @@ impl Dialogue {
         }
     }
 
-    /// Whether a module that pushes content hears an abort is documented nowhere: one that did not
-    /// is not asked again before it was brought up anew, since each try costs a login on top of the
-    /// rest of the content.
+    /// No document says whether a module that pushes content hears an abort. A module that did not is
+    /// not asked again before its next bring-up, since each try costs a login in addition to the rest
+    /// of the content.
     fn mind_the_abort(&mut self, response: &Response) {
         let unheard = match &response.outcome {
             Outcome::Failed(Cause::Timeout(awaited)) => *awaited != Awaited::Result,
@@ -134,13 +134,13 @@ impl Dialogue {
             Outcome::Failed(_) | Outcome::Done(_) => false,
         };
         if unheard {
-            info!("the module does not abort what it is at; transfers are waited for instead");
+            info!("the module does not abort transfers; the daemon waits for them instead");
             self.profile.abort = false;
             self.facts.capabilities.profile.abort = false;
         }
     }
 
-    /// What a task's command came to changes where the module stands.
+    /// Takes what the response to a task's command says about where the module stands.
     fn note(&mut self, response: &Response) {
         let stood = self.session.clone();
         self.note_outcome(response);
@@ -154,7 +154,7 @@ impl Dialogue {
             self.lapse(rung, cause, response.name);
         }
         if response.name == CommandName::Abort {
-            // As for an abort of the conductor's own.
+            // The same as for an abort by the dialogue itself.
             self.readiness.change(Change::AnswerIncomplete);
             self.session = Session::Unknown;
             if let Some(run) = &mut self.run {
@@ -167,7 +167,7 @@ impl Dialogue {
             }
         }
         if response.is_done() && response.name == CommandName::ChangeDirectory {
-            // Only noted at the end: the rest of the task belongs to where it went.
+            // The new directory counts only at the end: the rest of the task belongs to it.
             if let Some(run) = &mut self.run {
                 run.moved = true;
             }
@@ -191,7 +191,7 @@ impl Dialogue {
                 }
             }
             Outcome::Failed(Cause::Reported(code)) => self.session.note(*code),
-            // The file system's refusals say nothing about the server.
+            // Refusals of the file system say nothing about the server.
             Outcome::Failed(Cause::Refused(None)) if !response.name.is_of_the_service() => {}
             Outcome::Failed(Cause::Refused(None)) => self.note_refusal(response.name),
             Outcome::Failed(
@@ -206,8 +206,8 @@ impl Dialogue {
         }
     }
 
-    /// Nobody is logged in, whatever we believed: unless the session was made anew for this very
-    /// command.
+    /// Nobody is logged in, contrary to what was believed. This does not hold where the session was
+    /// made for this very command.
     fn note_refusal(&mut self, name: CommandName) {
         let asks_size = name == CommandName::Size;
         let Some(run) = &mut self.run else { return };
@@ -219,9 +219,9 @@ impl Dialogue {
         }
     }
 
-    /// The server does not let the task into the directory that its command was to be said from:
-    /// that is the answer to the command. A refusal without a code most often says that nobody is
-    /// logged in, and is given a new login first.
+    /// Whether the server does not let the task into the directory from which its command was to be
+    /// sent. That is the answer to the command. A refusal without a code most often says that nobody is
+    /// logged in, and gets a new login first.
     fn is_turned_away(&mut self, command: &Command, response: &Response) -> bool {
         let Outcome::Failed(cause) = &response.outcome else {
             return false;
@@ -261,7 +261,7 @@ impl Dialogue {
             }
             return self.followed(command);
         };
-        // What became of the login came too late to be its answer.
+        // The result of the login came too late to be its answer.
         let late = self
             .late_code
             .take()
@@ -299,16 +299,16 @@ impl Dialogue {
         self.ask(Failure { attempt, ..failure });
     }
 
-    /// Whether a refusal says that no name leads back to the login directory. One without a code is
-    /// given a new login first.
+    /// Whether a refusal says that no name leads back to the login directory. A refusal without a code
+    /// gets a new login first.
     fn loses_way_back(&self, command: &Command, cause: &Cause) -> bool {
         let Some(run) = &self.run else { return false };
         let coded = !matches!(cause, Cause::Refused(_));
         (coded || run.replans > 0) && self.session.is_way_back(command, &run.towards)
     }
 
-    /// Whether a plan that failed can be tried again, after putting the session where it must
-    /// now be taken to stand.
+    /// Whether a failed plan can be tried again. Sets the session to where it must now be assumed to
+    /// stand.
     fn replan(&mut self, command: &Command, cause: &Cause, now: Moment) -> bool {
         let first = self.run.as_ref().is_some_and(|run| run.replans == 0);
         match cause {
@@ -318,7 +318,7 @@ impl Dialogue {
                 self.session.has_no_way_back();
                 true
             }
-            // The caller's account may be locked by a second try.
+            // A second try may lock the caller's account.
             Cause::Reported(ErrCode::REJECTED) => {
                 if !matches!(command, Command::Login(_)) {
                     return false;
@@ -334,14 +334,14 @@ impl Dialogue {
                         _ => true,
                     }
             }
-            // A login whose result was not waited for, since this module sends none, may not be done
-            // yet.
+            // This module sends no result of a login, and none was waited for: the login may not be
+            // done yet.
             Cause::Refused(None) | Cause::Reported(ErrCode::BUSY | ErrCode::STATE)
                 if matches!(command, Command::Type(_))
                     && self.hasty_until.is_some_and(|until| now < until) =>
             {
                 self.pause(BUSY_PAUSE, "the login is not done yet", now);
-                // Its own clock ends that, not the count of tries.
+                // The wait has its own deadline and does not count as a try.
                 if let Some(run) = &mut self.run {
                     run.replans = run.replans.saturating_sub(1);
                     run.planned = run.planned.saturating_sub(1);
@@ -354,8 +354,8 @@ impl Dialogue {
             }
             Cause::Unsuitable(_) | Cause::SimMissing => false,
             Cause::Rebooted | Cause::PortLost => true,
-            // Once more from the beginning: the service may have been left up, or half up, or
-            // at work for a program that is gone.
+            // Begins again: the service may have been left started, half started, or at work for a
+            // program that has gone.
             _ => {
                 self.session = match command {
                     Command::Start => Session::Busy,
@@ -367,7 +367,7 @@ impl Dialogue {
     }
 }
 
-/// How far a plan had come when a command of it failed.
+/// The stage that a plan had reached when a command of it failed.
 fn stage(command: &Command, cause: &Cause) -> Stage {
     match (command, cause) {
         (_, Cause::Timeout(_) | Cause::Rebooted | Cause::PortLost | Cause::Garbled) => {

@@ -1,4 +1,4 @@
-//! The operation under way, and who is speaking for it.
+//! The operation under way, and which part of the dialogue is acting for it.
 
 use std::collections::VecDeque;
 
@@ -29,53 +29,53 @@ use crate::ftps::{Command, CommandName, ErrCode};
 #[derive(Debug)]
 pub(super) struct Run {
     pub(super) standing: Standing,
-    /// Where the plan under way leads: the standing, or a directory on the way of a long path.
+    /// Where the current plan leads: the standing, or a directory on the way to a long path.
     pub(super) towards: Standing,
     pub(super) task: Box<dyn Procedure>,
     pub(super) activity: Activity,
-    /// What waits for the standing to be reached.
+    /// What waits for the standing.
     pub(super) held: Option<Held>,
     /// The standing was reached once.
     pub(super) begun: bool,
     pub(super) deliveries: VecDeque<Delivery>,
-    /// They go with the result: the link is left without waiting until they are taken.
+    /// Deliveries go with the result: the link is released before they are taken.
     pub(super) holds_back: bool,
     pub(super) abandoned: bool,
-    /// The rest of a download that nobody wants is thrown away until then.
+    /// Until then, the rest of an unwanted download is thrown away.
     pub(super) drain_until: Option<Moment>,
     pub(super) aborted: bool,
-    /// The command that was refused without a code, for which the session was made anew.
+    /// The command that was refused without a code, for which the session was made again.
     pub(super) refused: Option<CommandName>,
     /// The task changed the directory.
     pub(super) moved: bool,
     /// The command under way writes or deletes a file of the server.
     pub(super) writes: bool,
-    /// Such a command was said, and may have changed the file.
+    /// Such a command was sent, and may have changed the file.
     pub(super) touched: bool,
-    /// How often the standing was lost and planned anew.
+    /// How often the standing was lost and planned again.
     pub(super) replans: u32,
-    /// Commands of the plan said since the task last had its way.
+    /// Commands of the plan that were sent since the task's last command.
     pub(super) planned: u32,
     pub(super) await_port: Option<Moment>,
-    /// Why it waited last, and since when, with the tries in between.
+    /// Why the run waited last, and since when, including the tries in between.
     pub(super) waited_for: Option<(&'static str, Moment)>,
     pub(super) repair: Climb,
 }
 
-/// How far a run has come on the repair ladder.
+/// How far an operation has climbed on the repair ladder.
 #[derive(Debug, Default)]
 pub(super) struct Climb {
-    /// The owner is asked which rung to try, for this reason.
+    /// The owner is asked for the next rung, for this reason.
     pub(super) asks: Option<Failure>,
-    /// To be tried before the standing is planned again.
+    /// The rung to try before the standing is planned again.
     pub(super) wanted: Option<Attempt>,
-    /// It was tried: whether it helped shows when the standing is reached.
+    /// The rung that was tried. Whether it helped shows when the standing is reached.
     pub(super) proving: Option<Attempt>,
-    /// Tried so far.
+    /// The rungs that were tried so far.
     pub(super) tried: Vec<Rung>,
 }
 
-/// A rung, and what had failed before; `None` where somebody asked for it.
+/// A rung, and what had failed before. `None` where somebody asked for it.
 #[derive(Debug)]
 pub(super) struct Attempt {
     pub(super) rung: Rung,
@@ -83,7 +83,7 @@ pub(super) struct Attempt {
 }
 
 impl Run {
-    /// What its owner is to deliver next.
+    /// What the owner is to deliver next.
     pub(super) fn deliver(&mut self) -> Option<Delivery> {
         if self.holds_back {
             return None;
@@ -91,8 +91,8 @@ impl Run {
         self.deliveries.pop_front()
     }
 
-    /// What its command came to. A server that refuses before it takes content leaves the file as it
-    /// was; nothing else shows that.
+    /// Takes the response to the task's command. A server that refuses before it takes content
+    /// leaves the file as it was. Nothing else proves that.
     pub(super) fn note(&mut self, response: &Response) {
         let refused = matches!(
             response.outcome,
@@ -105,14 +105,14 @@ impl Run {
         self.touched |= std::mem::take(&mut self.writes) && !untouched;
     }
 
-    /// A command that was done ends what was waited for before it.
+    /// A command that succeeded ends the wait before it.
     pub(super) fn goes_on(&mut self, response: &Response) {
         if response.is_done() {
             self.waited_for = None;
         }
     }
 
-    /// An operation at its beginning.
+    /// Begins an operation.
     pub(super) fn new(operation: Operation) -> Self {
         let transfer_type = match &operation.standing {
             Standing::LoggedIn(place) => place.transfer_type,
@@ -153,16 +153,16 @@ impl Run {
     }
 }
 
-/// What a task waits for the standing with.
+/// What waits for the standing.
 #[derive(Debug)]
 pub(super) enum Held {
     /// Only the standing is wanted.
     Standing,
-    /// A command is to be said there.
+    /// A command to be sent in the standing.
     Command(Command),
 }
 
-/// Who is speaking.
+/// Which part of the dialogue is acting.
 #[derive(Debug)]
 pub(super) enum Activity {
     Task,
@@ -175,13 +175,13 @@ pub(super) enum Activity {
     Abort,
 }
 
-/// Sentences of a satellite receiver on the port, since the module was brought up.
+/// Sentences of a satellite receiver on the port since the module was brought up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sentences {
     None,
-    /// They came, and the module is to be told to end them.
+    /// They came, and the module is to be told to stop them.
     Heard,
-    /// It was told.
+    /// The module was told to stop them.
     Told,
 }
 

@@ -1,22 +1,22 @@
-//! The secrets that were said.
+//! The secrets that were sent.
 
 use std::collections::VecDeque;
 
 use crate::at::CommandLine;
 
-/// The lines with a secret that were said last. What the module sends may hold parts of one: an echo
-/// that noise has spoilt is no echo any more, and reads like any other line.
+/// The last lines with a secret. What the module sends may hold parts of one: an echo that noise has
+/// spoilt is not recognised as an echo, and reads like any other line.
 #[derive(Debug, Default)]
 pub(super) struct Secrets {
     said: VecDeque<CommandLine>,
 }
 
-/// The login under way, and the one before it, of which something may still be on the line. A password
-/// whose session is over is not kept for longer.
+/// The current login, and the one before it: parts of it may still be on the line. A password whose
+/// session is over is not kept any longer.
 const KEPT: usize = 2;
 
 impl Secrets {
-    /// A line is said.
+    /// Takes note of a line that is sent.
     pub(super) fn said(&mut self, line: &CommandLine) {
         if line.is_secret() && !self.said.contains(line) {
             if self.said.len() >= KEPT {
@@ -26,7 +26,7 @@ impl Secrets {
         }
     }
 
-    /// Whether a text has a part in common with a secret that was said.
+    /// Whether a text has a part in common with a secret that was sent.
     pub(super) fn share(&self, text: &str) -> bool {
         self.said.iter().any(|line| line.shares_secret(text))
     }

@@ -1,13 +1,13 @@
-//! Commands of which a module says `OK` and nothing else.
+//! Commands to which a module answers `OK` and nothing else.
 
 use std::time::Duration;
 
 use crate::ftps::{Command, CommandName};
 
-/// What was learned of results that never come. Each costs the whole time that a result may take, 20 to
-/// 75 s, until it was missed twice and the next command of the plan showed both times that this one had
-/// been carried out. From then on it is waited for shortly; one result that comes is enough to wait
-/// for all of them again.
+/// What is known about results that never come. Waiting for one costs the whole time that it may take,
+/// 20 to 75 s. Once a result was missing twice, and the next command of the plan showed both times that
+/// this one had been carried out, the wait for it becomes short. One result that comes is enough to wait
+/// for all of them fully again.
 #[derive(Debug, Default)]
 pub(super) struct Silent {
     login: Missed,
@@ -17,17 +17,16 @@ pub(super) struct Silent {
 
 #[derive(Debug, Default)]
 struct Missed {
-    /// The last did not come, and whether the command was carried out is not known yet.
+    /// The last result did not come, and whether the command was carried out is not known yet.
     doubtful: bool,
     times: u32,
 }
 
-/// Once may be a line that was lost.
+/// One missing result may be a line that was lost.
 const ENOUGH: u32 = 2;
 
-/// How long a result that is not expected is waited for: a server that is near has answered by then.
-/// What follows shows whether a login was done. Where it was not yet, the next command is said again for
-/// a while.
+/// How long an unexpected result is waited for. A server that is near has answered by then. The next
+/// command shows whether the login was done. Where it was not yet, that command is repeated for a while.
 pub(super) const SHORT: Duration = Duration::from_secs(4);
 
 impl Silent {
@@ -38,14 +37,14 @@ impl Silent {
         }
     }
 
-    /// It came.
+    /// The result came.
     pub(super) fn came(&mut self, name: CommandName) {
         if let Some(missed) = self.of(name) {
             *missed = Missed::default();
         }
     }
 
-    /// A command was carried out, which shows that those before it were.
+    /// A command was carried out, which proves that those before it were.
     pub(super) fn proved(&mut self, command: &Command) {
         let before: &mut [&mut Missed] = match command {
             Command::Type(_) => &mut [&mut self.login],

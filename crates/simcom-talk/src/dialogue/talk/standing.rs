@@ -1,4 +1,4 @@
-//! Reaching the standing of an operation, and what each command on the way comes to.
+//! How an operation reaches its standing, and what each command on the way leads to.
 
 use tracing::{debug, info};
 
@@ -28,14 +28,15 @@ pub(super) const REPLANS: u32 = 12;
 const PLAN: usize = 16;
 
 impl Dialogue {
-    /// Reaches the standing of the operation by one command, or carries out what waits for it.
+    /// Sends the next command towards the standing of the operation, or carries out what waits for the
+    /// standing.
     pub(super) fn reach(&mut self, held: Held, now: Moment) -> Option<Step> {
         let patience = self.patience.port;
         let ways = self.ways();
         let run = self.run.as_mut()?;
         if !self.readiness.is_open() {
             if run.abandoned {
-                // Nobody waits for it, and nothing can be put in order without a port.
+                // Nobody waits for the operation, and without a port nothing can be cleaned up.
                 run.task
                     .give_up(Failure::new(Cause::PortLost, None, Stage::Device));
                 return None;
@@ -84,7 +85,7 @@ impl Dialogue {
             }
             run.planned += 1;
             let moves = match &held {
-                // A move goes by one component at least: a byte and its slash.
+                // Each move advances by one component at least: a byte and its slash.
                 Held::Command(command) if routed.is_some() => {
                     command.path().map_or(0, |path| path.as_str().len() / 2)
                 }
@@ -105,7 +106,8 @@ impl Dialogue {
         let anew = run.begun && run.planned > 0;
         run.begun = true;
         run.planned = 0;
-        // Each way there may fail once: a transfer that outlives many breaks has had many.
+        // Each way to the standing may fail once. A transfer that outlives many breaks has had many such
+        // ways.
         run.replans = 0;
         run.task.equip(ways);
         if anew && run.task.begin_again() {
@@ -164,7 +166,7 @@ impl Dialogue {
         self.exchange = Some(exchange);
     }
 
-    /// An activity or the task came to its end.
+    /// An activity or the task has ended.
     pub(super) fn finish(&mut self, result: Result<Output, Failure>) {
         let Some(run) = &mut self.run else { return };
         match std::mem::replace(&mut run.activity, Activity::Task) {
@@ -172,7 +174,7 @@ impl Dialogue {
             Activity::Abort => {}
             Activity::Resync(_) => match result {
                 Ok(_) => self.readiness.change(Change::InStep),
-                // Perhaps it is starting: bringing it up waits for that.
+                // The module may be starting. The bring-up waits for that.
                 Err(failure) => {
                     debug!(%failure, "no answer; bringing the module up");
                     self.readiness.change(Change::ModuleForgot);
@@ -182,8 +184,7 @@ impl Dialogue {
                 self.facts = bring_up.facts().clone();
                 match result {
                     Ok(_) => {
-                        // What looked like a block before may have been content of a download
-                        // that nobody heard any more.
+                        // The last blocks may have been content of an earlier download, and not blocks.
                         self.framer.forget_gap();
                         self.brought_up();
                         self.await_network();
@@ -199,12 +200,12 @@ impl Dialogue {
                 }
             },
             Activity::Repair(repair) => self.end_repair(&repair, result.err()),
-            // Whatever came of it, the sentences are known for what they are.
+            // Whatever the module answered, the framer recognises the sentences.
             Activity::Hush(_) => {}
         }
     }
 
-    /// The task came to its end.
+    /// The task has ended.
     fn end(&mut self, result: Result<Output, Failure>) {
         let Some(mut run) = self.run.take() else {
             return;
@@ -236,8 +237,8 @@ impl Dialogue {
         }));
     }
 
-    /// The module did not take what TLS must prove. Once more, in case an answer was lost; then
-    /// nobody logs in.
+    /// The module did not take what TLS must prove. It is told once more, in case an answer was lost.
+    /// After that nobody logs in.
     fn unsecured(&mut self, failure: Failure) {
         let Some(run) = &mut self.run else { return };
         let first = run.replans == 0;
@@ -253,7 +254,7 @@ impl Dialogue {
         self.profile = self.facts.capabilities.profile.clone();
         self.tls = Secured::default();
         if self.sentences == Sentences::Told {
-            // A module that has started anew may send them anew.
+            // A module that has restarted may send them again.
             self.sentences = Sentences::None;
         }
         let identity = &self.facts.identity;
@@ -267,7 +268,7 @@ impl Dialogue {
         );
     }
 
-    /// The standing cannot be reached; unless the way there only broke and can be tried again.
+    /// The standing cannot be reached, unless the way there only broke and can be tried again.
     pub(super) fn unreachable(&mut self, failure: Failure) {
         if let Some(run) = &mut self.run {
             run.activity = Activity::Task;

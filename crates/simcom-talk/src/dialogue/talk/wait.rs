@@ -1,14 +1,14 @@
-//! Waiting between two lines: for time to pass, or for the line to be quiet.
+//! Waits between two lines: for time to pass, or for a quiet line.
 
 use std::time::Duration;
 
 use crate::dialogue::moment::Moment;
 use crate::ftps::unsolicited;
 
-/// A wait while no command is under way. Both kinds end by their own clock, whatever arrives.
+/// A wait while no command is under way. Both kinds end by their own deadline, whatever arrives.
 #[derive(Debug)]
 pub(super) enum Wait {
-    /// Time passes. What arrives is heard.
+    /// Time passes. The dialogue hears what arrives.
     Pause {
         why: &'static str,
         began: Moment,
@@ -17,30 +17,30 @@ pub(super) enum Wait {
     Quiet(Quiet),
 }
 
-/// Waiting until nothing of what was being sent comes any more: the rest of a transfer that was cut
-/// off, or answers that are late. Lines that modules send unasked are no part of that.
+/// Waits until the module has stopped sending: the rest of a transfer that was cut off, or late
+/// answers. Unsolicited lines do not count.
 #[derive(Debug)]
 pub(super) struct Quiet {
-    /// How long nothing may have come.
+    /// How long nothing may come.
     span: Duration,
     pub(super) began: Moment,
     /// When it is over, if nothing more comes.
     until: Moment,
-    /// When it would be over, were the line that is coming in an unsolicited one.
+    /// When it would be over if the current line were an unsolicited one.
     unless: Moment,
-    /// What has come of that line.
+    /// The part of that line that has come.
     line: Vec<u8>,
 }
 
-/// After that the module is asked whether or not the line is quiet: a question whose answer cannot be
-/// mistaken settles it, and what still comes then shows as lines or as a failure that is told. A block
-/// of content on its way through the slowest network has gaps that are shorter by far.
+/// Longest wait for a quiet line. After it, the module is asked in any case. A question whose answer
+/// cannot be mistaken puts host and module in step again, and what still comes then shows as lines or
+/// as a failure. A block of content has much shorter gaps, even through the slowest network.
 pub(super) const LONGEST_QUIET: Duration = Duration::from_secs(30);
 
-/// Longer than any unsolicited line. What is longer is content.
+/// Longer than any unsolicited line. Anything longer is content.
 const LONGEST_LINE: usize = 512;
 
-/// From here on a wait is told, in the log and to whoever looks at the module: people notice it.
+/// A wait of this length is reported, in the log and in the state of the module: people notice it.
 pub(super) const NOTICED: Duration = Duration::from_secs(2);
 
 impl Wait {
@@ -51,7 +51,7 @@ impl Wait {
         }
     }
 
-    /// What is waited for and since when, where the wait is long enough to be told.
+    /// What the dialogue waits for and since when, where the wait is long enough to be reported.
     pub(super) fn told(&self, now: Moment) -> Option<(&'static str, Moment)> {
         let (why, began, lasts) = match self {
             Self::Pause { why, began, until } => (*why, *began, *until - *began),
@@ -75,7 +75,7 @@ impl Quiet {
         }
     }
 
-    /// Bytes came.
+    /// Takes bytes that came.
     pub(super) fn hear(&mut self, bytes: &[u8], now: Moment) {
         for byte in bytes {
             match byte {
@@ -108,7 +108,7 @@ mod tests {
 
     const SPAN: Duration = Duration::from_millis(300);
 
-    /// How long it is waited where these bytes come every so often.
+    /// How long the wait takes where these bytes come at this interval.
     fn waited(bytes: &[u8], every: Duration) -> Duration {
         let mut quiet = Quiet::new(SPAN, Moment::ORIGIN);
         let mut now = Moment::ORIGIN;

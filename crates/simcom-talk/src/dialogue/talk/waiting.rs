@@ -18,7 +18,7 @@ impl Dialogue {
         }
         let mut began = now;
         if let Some(run) = &mut self.run {
-            // Once more for the same reason, behind a try that came too early.
+            // The same reason again, after a try that came too early.
             let again = run.waited_for.filter(|(before, _)| *before == why);
             (_, began) = *run.waited_for.insert(again.unwrap_or((why, now)));
         }
@@ -29,21 +29,20 @@ impl Dialogue {
         });
     }
 
-    /// What the module is waited for, and since when: time that has to pass, or a line that is not
-    /// quiet. Nothing where that takes less than 2 s, as most waits do. Tries in between do not count
-    /// as an end.
+    /// What the dialogue waits for, and since when: time that has to pass, or a quiet line. `None`
+    /// where that takes less than 2 s, as most waits do. Tries in between do not end a wait.
     #[must_use]
     pub fn waits_for(&self, now: Moment) -> Option<(&'static str, Moment)> {
         self.wait.as_ref()?.told(now)
     }
 
-    /// Waits until nothing of what was being sent comes any more.
+    /// Waits until the module has stopped sending.
     pub(super) fn be_quiet(&mut self, span: Duration, now: Moment) {
         self.wait = Some(Wait::Quiet(Quiet::new(span, now)));
     }
 
-    /// Whether bytes that came are dealt with: rests of content, perhaps, whatever they spell, are no
-    /// lines.
+    /// Takes bytes that come during a wait for a quiet line. Returns whether they were taken: they
+    /// may be rests of content, and are not read as lines.
     pub(super) fn wait_hears(&mut self, bytes: &[u8], now: Moment) -> bool {
         let Some(Wait::Quiet(quiet)) = &mut self.wait else {
             return false;
@@ -61,7 +60,7 @@ impl Dialogue {
             if now - quiet.began >= LONGEST_QUIET {
                 info!(
                     after = ?LONGEST_QUIET,
-                    "the module has not stopped sending; it is asked all the same"
+                    "the module has not stopped sending; it is asked anyway"
                 );
             }
             // Whatever was on its way has come or is lost.

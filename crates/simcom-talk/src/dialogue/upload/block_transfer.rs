@@ -1,4 +1,4 @@
-//! How an upload goes in blocks.
+//! How an upload in blocks proceeds.
 
 use super::blocks::Blocks;
 use super::state::{State, Upload};
@@ -11,12 +11,12 @@ use crate::dialogue::procedure::is_transient;
 use crate::ftps::command::PutForm;
 use crate::ftps::{Command, ErrCode};
 
-/// How often in a row a block is sent that does not arrive, also where what the server has is read in
-/// between. Every new try may cost a login.
+/// How many blocks in a row may fail to arrive before the transfer fails. Reading what the server has
+/// in between does not reset the count. Each try may cost a login.
 const FRUITLESS: u32 = 3;
 
 impl Upload {
-    /// The content begins to go its way, of which there is a choice now.
+    /// Begins to send the content. Whether it goes in blocks is decided here.
     pub(super) fn begin(&mut self) -> State {
         if self.ways.blocks && self.exact && !self.no_rest {
             let mut blocks = Blocks::default();
@@ -29,11 +29,11 @@ impl Upload {
         State::Gather
     }
 
-    /// What comes next of the content.
+    /// Gathers the next part of the content.
     pub(super) fn gather(&mut self) -> State {
         match &mut self.blocks {
             None => State::Put,
-            // An empty file has no block: it goes as a stream of nothing.
+            // An empty file has no block: it goes as an empty stream.
             Some(blocks) if blocks.is_over() && blocks.offset() == 0 => {
                 self.blocks = None;
                 self.held = Some(Piece::End);
@@ -89,16 +89,18 @@ impl Upload {
                 let failure = self.failure(cause.clone(), Stage::Data);
                 self.begun |= matches!(cause, Cause::Timeout(_));
                 match offset {
-                    // Refused with an offset, where it took the file from the first byte.
+                    // The server refused a block with an offset, after it took the file from the
+                    // first byte.
                     1.. if !gone_on && *cause == Cause::Reported(ErrCode::REJECTED) => {
                         match &self.broken {
-                            // It was refused without an offset as well.
+                            // It refused a block without an offset as well.
                             Some(broken) if broken.cause == *cause => self.fail(failure),
                             _ => self.without_rest(failure),
                         }
                     }
                     _ if !again => self.fail(failure),
-                    // The first block writes the file anew, whatever there was of it.
+                    // The first block writes the file from its beginning, whatever the server had of
+                    // it.
                     0 if !self.what.must_be_new => State::Put,
                     _ => self.break_off(failure),
                 }
@@ -106,12 +108,12 @@ impl Upload {
         }
     }
 
-    /// Whether the server has the blocks that it should have.
+    /// Takes whether the server has the blocks that it should have.
     pub(super) fn checked(&mut self, known: &Known) -> State {
         let found = match known {
             Known::Size(found) => *found,
             Known::Absent | Known::NoDirectory => 0,
-            // The server does not tell; what it says in the end decides.
+            // The server does not tell. What it says at the end decides.
             Known::Present | Known::Undecided(_) | Known::Unread(_) => return State::Gather,
             Known::Failed(_, cause) if is_transient(cause) => return State::Gather,
             Known::Failed(_, cause) => {

@@ -6,20 +6,20 @@ use crate::dialogue::operation::Piece;
 use crate::ftps::command::PutForm;
 use crate::ftps::value::{Offset, ValueError};
 
-/// Takes pieces as they come and gives blocks of the length that the module takes at most. The
-/// block under way is kept until the server has it, so that it can be sent again.
+/// Takes pieces as they come, and cuts them into blocks of the greatest length that the module
+/// takes. Keeps the current block until the server has it, so that it can be sent again.
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
-    /// Taken from the source, not cut yet.
+    /// Bytes from the source that are not cut yet.
     rest: BytesMut,
     /// The source has ended.
     ended: bool,
     block: Bytes,
-    /// Where the first block went.
+    /// The offset of the first block.
     start: u64,
-    /// What the server had before it: a tail that did not fit lies behind the start.
+    /// How many bytes the server had before it. A tail that did not fit lies behind the start.
     there: u64,
-    /// Where the block under way goes: what the server has before it.
+    /// The offset of the current block: the server has the bytes before it.
     offset: u64,
     arrived: u32,
 }
@@ -27,13 +27,13 @@ pub(super) struct Blocks {
 /// `<data_len>` (SIMCom manual L1215).
 const LONGEST: u16 = 2048;
 
-/// After so many blocks the server's size is compared: the second is the first that begins
-/// beyond the start, and shows whether the server goes on with a file, or ignores that, appends,
-/// or fills with zeros.
+/// After this many blocks the server's size is compared. The second block is the first one that
+/// begins beyond the start. It shows whether the server goes on with a file, or ignores the offset,
+/// appends, or fills with zeros.
 const CHECKED: u32 = 2;
 
 impl Blocks {
-    /// Of what follows so many bytes of all that the server has.
+    /// Begins behind the first `offset` of the `there` bytes that the server has.
     pub(super) fn at(offset: u64, there: u64) -> Self {
         Self {
             start: offset,
@@ -43,24 +43,26 @@ impl Blocks {
         }
     }
 
-    /// Where the first block went.
+    /// The offset of the first block.
     pub(super) fn start(&self) -> u64 {
         self.start
     }
 
-    /// The byte that the next piece must begin with.
+    /// The position at which the next piece must begin.
     pub(super) fn position(&self) -> u64 {
         self.offset + (self.block.len() + self.rest.len()) as u64
     }
 
-    /// Whether the server may have so many bytes while the block under way is uncertain.
+    /// Whether the server may have `found` bytes while it is uncertain whether the current block
+    /// arrived.
     pub(super) fn may_have(&self, found: u64) -> bool {
         let end = self.offset + self.block.len() as u64;
         (self.offset..=end.max(self.there)).contains(&found)
     }
 
-    /// Whether the server should have so many bytes between two blocks. One that goes on with a file
-    /// cuts it off there, or writes over what lies behind (RFC 959 §4.1.3, REST, leaves it open).
+    /// Whether the server should have `found` bytes between two blocks. A server that goes on with a
+    /// file cuts it off at the offset, or writes over what lies behind (RFC 959 §4.1.3, REST, leaves
+    /// it open).
     pub(super) fn should_have(&self, found: u64) -> bool {
         found == self.offset || found == self.offset.max(self.there)
     }
@@ -83,7 +85,7 @@ impl Blocks {
         }
     }
 
-    /// Cuts the next block, where one can be cut.
+    /// Cuts the next block, where that is possible. Returns whether there is a block.
     pub(super) fn cut(&mut self) -> bool {
         let longest = usize::from(LONGEST);
         if self.rest.is_empty() || (self.rest.len() < longest && !self.ended) {
@@ -93,7 +95,7 @@ impl Blocks {
         true
     }
 
-    /// How the block under way is announced.
+    /// The announcement of the current block.
     ///
     /// # Errors
     /// [`ValueError::OutOfRange`] where the block begins beyond [`Offset::MAX`].
@@ -104,7 +106,7 @@ impl Blocks {
         })
     }
 
-    /// The block under way.
+    /// The current block.
     pub(super) fn block(&self) -> Bytes {
         self.block.clone()
     }
@@ -114,7 +116,7 @@ impl Blocks {
         self.offset
     }
 
-    /// The block has arrived. Gives back whether the server's size is to be compared.
+    /// The current block has arrived. Returns whether the server's size is to be compared.
     pub(super) fn arrived(&mut self) -> bool {
         self.offset += self.block.len() as u64;
         self.block = Bytes::new();
@@ -122,7 +124,7 @@ impl Blocks {
         self.arrived <= CHECKED
     }
 
-    /// Everything has arrived.
+    /// Whether everything has arrived.
     pub(super) fn is_over(&self) -> bool {
         self.ended && self.rest.is_empty() && self.block.is_empty()
     }

@@ -1,4 +1,4 @@
-//! Clearing up after an upload that failed: what it left is deleted, and nothing else.
+//! Cleans up after an upload that failed: deletes its partial file, and nothing else.
 
 use bytes::Bytes;
 
@@ -13,19 +13,19 @@ use crate::dialogue::size::unknown;
 use crate::ftps::value::RemotePath;
 use crate::ftps::{Command, CommandName};
 
-/// Deletes a file that an upload has begun, where it is shown to be what that upload left: it is no
-/// longer than what was handed over, it ends with the bytes that were sent there, these are not so few
-/// that they may be another file's, and it is not what was there before. Anything else stays: another
-/// may have written the name since.
+/// Deletes the file that an upload has begun, where it is proven to be that upload's. This is proven
+/// if all of the following hold: it is no longer than what was handed over, it ends with the bytes
+/// that were sent there, these bytes are too many to be another file's by chance, and it is not the
+/// file from before the upload. Any other file stays: somebody else may have written the name since.
 ///
-/// An empty file cannot be shown to be anybody's, and stays.
+/// Nothing proves whose an empty file is, so it stays.
 #[derive(Debug)]
 pub(crate) struct Clear {
     path: RemotePath,
     begun: BegunUpload,
-    /// The server refused the upload, perhaps before it touched what was there.
+    /// The server refused the upload, perhaps before it touched the old file.
     refused: bool,
-    /// The job has a source, which can be asked for what the trail does not have.
+    /// The job has a source, which can be asked for bytes that the trail does not have.
     sourced: bool,
     state: State,
     tries: u32,
@@ -33,23 +33,23 @@ pub(crate) struct Clear {
 
 #[derive(Debug)]
 enum State {
-    /// What is there.
+    /// Asks what is there.
     Ask(Box<Inquiry>),
-    /// Whether it ends as ours.
+    /// Asks whether the file ends as this upload's does.
     Compare(Rejoin),
     Delete,
-    /// Whether anything is left, although it could not be deleted.
+    /// Asks whether anything is left although it could not be deleted.
     Look(Box<Inquiry>, Cause),
     Over(Result<Cleared, Failure>),
 }
 
 impl Clear {
-    /// As a task of its own.
+    /// Clears up as a task of its own.
     pub(crate) fn new(what: Remains) -> Self {
         Self::of(what.path, what.begun, false, what.sourced)
     }
 
-    /// At the end of an upload.
+    /// Clears up at the end of an upload.
     pub(super) fn of(path: RemotePath, begun: BegunUpload, refused: bool, sourced: bool) -> Self {
         let inquiry = Inquiry::remains(path.clone());
         Self {
@@ -62,7 +62,7 @@ impl Clear {
         }
     }
 
-    /// What to do now; at the end, what came of it.
+    /// What to do next, or what came of it.
     pub(super) fn step(&mut self) -> Result<Next, Result<Cleared, Failure>> {
         loop {
             let command = match &mut self.state {
@@ -119,8 +119,8 @@ impl Clear {
             known @ Known::Failed(..) => return State::Over(Err(unknown(known))),
         };
         let within = (1..=self.begun.at).contains(&there);
-        // A server that refuses may do so before it touches what is there; a size that it told
-        // neither then nor now proves nothing.
+        // A server that refuses may do so before it touches the file. A size that it told neither then
+        // nor now proves nothing.
         let touched = match self.begun.before {
             Before::Number(before) if before == there => {
                 let untouched = !within || self.refused;

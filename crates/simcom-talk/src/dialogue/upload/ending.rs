@@ -1,4 +1,4 @@
-//! How an upload ends that has failed.
+//! How an upload that failed ends.
 
 use super::blocks::Blocks;
 use super::clear::Clear;
@@ -9,7 +9,7 @@ use crate::dialogue::known::Known;
 use crate::dialogue::operation::{self, Before, Cleared};
 
 impl Upload {
-    /// Ends with the failure, after deleting what was begun where that is wanted.
+    /// Ends with the failure. Deletes the partial file first, where that is wanted.
     pub(super) fn clear_up(&mut self) -> State {
         let Some(failure) = &self.failed else {
             return State::Finish(Ok(()));
@@ -18,7 +18,7 @@ impl Upload {
             return State::Finish(Err(failure.clone()));
         }
         let refused = failure.cause.is_refusal();
-        // What was written has taken the place of whatever was there, as has a block that arrived.
+        // The bytes that were written have replaced the old file, and so has a block that arrived.
         let in_blocks = self.blocks.as_ref().is_some_and(Blocks::has_begun);
         let written = in_blocks || (self.is_unasked() && self.written);
         let before = if written {
@@ -26,7 +26,7 @@ impl Upload {
         } else {
             self.before
         };
-        // Where nobody has asked, the old file may be there still, as after a refusal.
+        // Where nobody has asked before, the old file may still be there, as after a refusal.
         let refused = refused || (self.is_unasked() && !written);
         let begun = operation::BegunUpload {
             at: self.handed,
@@ -59,7 +59,7 @@ impl Upload {
         }))
     }
 
-    /// The server refused before anything was begun: what that meant is looked for.
+    /// The server refused before anything was begun: looks for the meaning of that.
     pub(super) fn look(&self) -> State {
         State::Look(Box::new(Inquiry::look(self.what.path.clone())))
     }

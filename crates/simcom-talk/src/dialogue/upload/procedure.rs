@@ -55,9 +55,10 @@ impl Procedure for Upload {
                         Err(failure) => self.state = self.fail(failure),
                     }
                 }
-                // While a prompt is open the dialogue asks for the next piece.
+                // While a prompt is open, the dialogue asks for the next piece.
                 State::Transfer => match self.failed.clone() {
-                    // It was given up before its command was said: nothing is asked of its source.
+                    // It was abandoned before its command was sent: its source is asked for
+                    // nothing.
                     Some(failure) => {
                         self.state = if self.begun {
                             self.clear_up()
@@ -107,7 +108,7 @@ impl Procedure for Upload {
                 self.begun |= response.prompted;
                 self.written |= self.begun && matches!(response.outcome, Outcome::Done(_));
                 match self.failed.clone() {
-                    // Abandoned meanwhile: how the cut transfer ended does not matter.
+                    // It was abandoned meanwhile: how the cut transfer ended does not matter.
                     Some(_) if self.begun => self.clear_up(),
                     Some(failure) => State::Finish(Err(failure)),
                     None => self.transferred(&response.outcome),
@@ -189,15 +190,16 @@ impl Procedure for Upload {
             return;
         }
         if let State::Tail(rejoin) = &mut self.state {
-            // It is not read back a second time, and its source is asked for no byte.
+            // It is not read back a second time, and its source is asked for nothing.
             rejoin.without_source();
         }
         let failure = match (&self.broken, &cause) {
-            // It would have to start over, and cannot: what broke it is the reason.
+            // It would have to start over and cannot: the reason is what broke it.
             (Some(broken), Cause::SourceForgotten) => broken.clone(),
             _ => self.failure(cause, Stage::Data),
         };
-        // A file that may be whole is looked at to the end. If it is not, nothing is sent again.
+        // A file that may be whole is checked to the end. If it is not whole, nothing is sent
+        // again.
         if self.ended && !self.sends() {
             self.given_up = Some(failure);
         } else {
@@ -206,8 +208,8 @@ impl Procedure for Upload {
     }
 
     fn give_up(&mut self, failure: Failure) {
-        // The first failure is the reason; that the link did not come back only keeps the
-        // leftovers where they are.
+        // The first failure is the reason. That the link did not come back only means that the
+        // partial file stays.
         let finding = self.begun.then_some(Finding::LeftBehind);
         let stored = match &self.failed {
             None => self.acknowledged,
@@ -247,7 +249,7 @@ impl Procedure for Upload {
 
 impl Before {
     /// What an answer to SIZE says. A number that may be an error code is no size (SIMCom manual
-    /// L1219): 9 is the server's refusal, or a file of nine bytes, and others tell nothing.
+    /// L1219): 9 is the server's refusal, or a file of nine bytes. The other codes tell nothing.
     fn of(outcome: &Outcome) -> Self {
         let refused = u64::from(ErrCode::REJECTED.get());
         match outcome {

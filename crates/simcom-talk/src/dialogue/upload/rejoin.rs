@@ -1,4 +1,4 @@
-//! Whether what the server has is the beginning of what is uploaded.
+//! Whether what the server has is the beginning of the content.
 
 use bytes::{Bytes, BytesMut};
 
@@ -11,40 +11,38 @@ use crate::dialogue::trail::Trail;
 use crate::ftps::value::{Offset, RemotePath};
 use crate::ftps::{Command, ErrCode};
 
-/// Bytes of the server that are laid over the source's: [`OVERLAP`], and those behind them that may
-/// be wrong where a crash ended what was there. A block that was cut off is filled up by the next
-/// bring-up, at most 2048 bytes of it (SIMCom manual L1215), and a mark that ends a stream may have
-/// become content.
+/// Bytes of the server that are compared with the source's: [`OVERLAP`], and those behind them that may be
+/// wrong where a crash ended the upload. The next bring-up fills up a block that was cut off, with at most
+/// 2048 bytes (SIMCom manual L1215), and a mark that ends a stream may have become content.
 const WINDOW: u64 = OVERLAP + 2048;
 
-/// A file that the server refuses to give from an offset on is read from its beginning, where it is no
-/// longer than this: half a minute on a slow 2G link. A server that ignores the offset gives all of it,
-/// however long it is.
+/// Longest file that is read from its beginning, where the server refuses to send it from an offset: half
+/// a minute on a slow 2G link. A server that ignores the offset sends all of it, however long it is.
 const WHOLE: u64 = 256 * 1024;
 
-/// Fewer bytes that are the same at the beginning of a file show nothing, where the upload had handed over
-/// more: the first bytes of other files are often the same.
+/// Fewer equal bytes at the beginning of a file prove nothing, where the upload had handed over more:
+/// files often begin with the same bytes.
 const BY_CHANCE: usize = 16;
 
-/// Bytes of which the words consist that a resynchronisation or a bring-up may have written into a
-/// file that was still open: `AT`, `ATQ0V1`, `AT+CMEE?`, each with CR, the mark that ends a stream,
-/// and the zeros that fill up a block.
+/// Bytes that a resynchronisation or a bring-up may have written into a file that was still open: `AT`,
+/// `ATQ0V1`, `AT+CMEE?`, each with CR, the mark that ends a stream, and the zeros that fill up a block.
 const FILLER: &[u8] = b"ATQ0V1+CME?\r\x1a\0";
 
-/// Lays the last bytes that the server has over those of the source. Their number alone proves
-/// nothing: a byte that was lost on the way to the module moves all that follow it, and a file of
-/// somebody else may have the length.
+/// Compares the last bytes that the server has with those of the source. The size alone proves nothing: a
+/// byte that was lost on the way to the module moves all that follow it, and somebody else's file may have
+/// the same length.
 #[derive(Debug)]
 pub(super) struct Rejoin {
     /// Bytes that the server has.
     there: u64,
-    /// How many of the last are compared, where there are as many.
+    /// How many of the last bytes are compared, where there are as many.
     window: u64,
     ours: BytesMut,
     theirs: BytesMut,
-    /// Bytes that the server sent: the last, or all where it ignores the offset.
+    /// Bytes that the server sent: the last ones, or all where it ignores the offset.
     received: u64,
-    /// Nothing is read unless the bytes can prove all that lies before them.
+    /// The comparison is for going on: nothing is read unless the bytes can prove all that lies before
+    /// them.
     to_go_on: bool,
     /// All of the file is read.
     whole: bool,
@@ -52,23 +50,22 @@ pub(super) struct Rejoin {
     outcome: Option<Overlay>,
 }
 
-/// What came of it.
+/// The result of the comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Overlay {
-    /// Both are the same up to this byte, and no further.
+    /// Both are the same up to this position, and differ there.
     Same(u64),
-    /// It cannot be told; the failure that is the reason, where there is one.
+    /// It cannot be told. The failure is the reason, where there is one.
     Unknown(Option<Cause>),
 }
 
 impl Rejoin {
-    /// At the end of what the server has; as much of the source as is known already is not asked
-    /// for.
+    /// Compares the end of what the server has. Source bytes that are known already are not asked for.
     pub(super) fn new(there: u64, trail: &Trail) -> Self {
         Self::of_the_last(WINDOW, there, trail)
     }
 
-    /// The same, of all that was written since this byte, as far as it is still known.
+    /// The same for everything that was written since this position, as far as it is still known.
     pub(super) fn since(start: u64, there: u64, trail: &Trail) -> Self {
         let window = there.saturating_sub(start.max(trail.start()));
         Self::of_the_last(window.max(WINDOW), there, trail)
@@ -89,7 +86,7 @@ impl Rejoin {
         }
     }
 
-    /// The same, to go on there: nothing is read that could not prove what is before it.
+    /// The same, in order to go on there: nothing is read that could not prove what lies before it.
     pub(super) fn for_going_on(self) -> Self {
         Self {
             to_go_on: true,
@@ -97,7 +94,7 @@ impl Rejoin {
         }
     }
 
-    /// Whether all bytes that the server has are compared, and not the last alone.
+    /// Whether all bytes that the server has are compared, and not only the last.
     pub(super) fn is_of_all(&self) -> bool {
         self.from() == 0
     }
@@ -107,7 +104,7 @@ impl Rejoin {
         self.there
     }
 
-    /// The next command; none where bytes of the source are needed. At the end, what came of it.
+    /// The next command; `Ok(None)` while bytes of the source are needed. At the end, the result.
     pub(super) fn next(&mut self, path: &RemotePath) -> Result<Option<Command>, Overlay> {
         if let Some(outcome) = &self.outcome {
             return Err(outcome.clone());
@@ -131,17 +128,17 @@ impl Rejoin {
         self.outcome.is_none() && (self.ours.len() as u64) < self.there - self.from()
     }
 
-    /// The source does not have them.
+    /// The source does not have the bytes.
     pub(super) fn without_source(&mut self) {
         self.outcome = Some(Overlay::Unknown(None));
     }
 
-    /// The byte of the source that is needed next.
+    /// The position of the next byte that is needed from the source.
     pub(super) fn position(&self) -> u64 {
         self.from() + self.ours.len() as u64
     }
 
-    /// A piece of the source.
+    /// Takes a piece of the source.
     pub(super) fn feed(&mut self, piece: &Piece) {
         match piece {
             Piece::Data(bytes) => {
@@ -153,13 +150,13 @@ impl Rejoin {
         }
     }
 
-    /// Bytes of the server.
+    /// Takes bytes of the server.
     pub(super) fn content(&mut self, bytes: &Bytes) {
         self.received += bytes.len() as u64;
         keep_last(&mut self.theirs, bytes, self.ours.len());
     }
 
-    /// How the command ended.
+    /// Takes the end of the command.
     pub(super) fn heard(&mut self, outcome: &Outcome) {
         self.tries += 1;
         let cause = match outcome {
@@ -177,7 +174,7 @@ impl Rejoin {
             return;
         }
         if refused && !self.whole && !self.to_go_on && (1..=WHOLE).contains(&self.from()) {
-            // It is the offset that was refused, perhaps.
+            // The server may have refused the offset only.
             self.whole = true;
             self.tries = 0;
         } else {
@@ -193,16 +190,16 @@ impl Rejoin {
         Overlay::Same(self.from() + self.same() as u64)
     }
 
-    /// Whether what the server has up to this byte is surely the beginning of the source: where there
-    /// is more before the bytes that were compared, bytes that are the same when shifted tell
-    /// nothing.
+    /// Whether what the server has up to this position is surely the beginning of the source. Where there
+    /// is more before the compared bytes, bytes that are the same when shifted prove nothing.
     pub(super) fn proves(&self, up_to: u64) -> bool {
         let same = usize::try_from(up_to.saturating_sub(self.from())).unwrap_or_default();
         self.is_proof(same)
     }
 
-    /// Whether what the server has is what an upload of the source left there, which had handed over so
-    /// many bytes: it ends as the source does there, or with what a bring-up may have written behind that.
+    /// Whether an upload of this source left what the server has, after it had handed over `handed` bytes.
+    /// It did if the file ends as the source does there, or with bytes that a bring-up may have written
+    /// behind that.
     pub(super) fn is_ours(&self, handed: u64) -> bool {
         let Some(Overlay::Same(_)) = self.outcome else {
             return false;
@@ -216,7 +213,7 @@ impl Rejoin {
         same > 0 && enough && behind.iter().all(|byte| FILLER.contains(byte))
     }
 
-    /// Bytes of the window that are the same.
+    /// How many bytes of the window are the same.
     fn same(&self) -> usize {
         let both = self.ours.iter().zip(&self.theirs);
         both.take_while(|(ours, theirs)| ours == theirs).count()
@@ -272,19 +269,20 @@ mod tests {
         other[6900] ^= 1;
         assert!(!is_ours(&ours, &other));
         assert!(!is_ours(&ours, &[0x55; 300]));
-        // Its head may be ours, and nobody knows.
+        // The beginning may be this upload's, but nothing proves it.
         let theirs = [&ours[..5000], &[0; 2200]].concat();
         assert!(!is_ours(&ours, &theirs));
     }
 
-    /// A file of one byte was deleted for an upload that had handed over 2866 and begins with that byte.
+    /// A file of one byte was deleted for an upload that had handed over 2866 bytes and begins with that
+    /// byte.
     #[test]
     fn a_few_first_bytes_do_not_show_whose_a_file_is() {
         let ours: Vec<u8> = (0..10_000u32).map(|at| (at % 251) as u8).collect();
         for len in 1..BY_CHANCE {
             assert!(!is_ours(&ours, &ours[..len]), "{len}");
             assert!(is_ours(&ours[..len], &ours[..len]), "{len}");
-            // Digits may be what a bring-up writes.
+            // A bring-up writes digits, too.
             let theirs = [&ours[..len], b"1001"].concat();
             assert!(!is_ours(&ours, &theirs), "{len}");
         }

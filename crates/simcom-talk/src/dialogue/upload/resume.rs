@@ -1,4 +1,4 @@
-//! How an upload goes on after a break, or after it made way.
+//! How an upload goes on after a break, or after it yielded.
 
 use super::blocks::Blocks;
 use super::rejoin::{Overlay, Rejoin};
@@ -10,17 +10,17 @@ use crate::dialogue::operation::{Before, BegunUpload};
 use crate::dialogue::size::unknown;
 use crate::ftps::ErrCode;
 
-/// How often in all an upload starts over where nothing else is possible.
+/// How often in all an upload starts over, where nothing else is possible.
 const RESTARTS: u32 = 3;
 
 impl Upload {
-    /// It broke off: goes on at what the server has.
+    /// The transfer broke off. It goes on at what the server has.
     pub(super) fn break_off(&mut self, failure: Failure) -> State {
         self.broken = Some(failure);
         State::Recover(Inquiry::size(self.what.path.clone()))
     }
 
-    /// The server told how much it has.
+    /// Takes how much the server has.
     pub(super) fn recovered(&mut self, known: &Known) -> State {
         self.ended = false;
         let found = match known {
@@ -41,7 +41,7 @@ impl Upload {
         }
         let refused = |failure: &Failure| failure.cause == Cause::Reported(ErrCode::REJECTED);
         if found >= self.sent && self.broken.as_ref().is_some_and(refused) {
-            // Nothing was cut off: it is the file that was refused.
+            // Nothing was cut off: the server refused the file.
             let failure = self.cannot_go_on(None);
             return self.fail(failure);
         }
@@ -49,8 +49,8 @@ impl Upload {
             return self.exists();
         }
         if self.what.must_be_new && found > 0 {
-            // It is written over only where it is shown to be ours: others had time while the link was
-            // broken, however far it had come.
+            // The file is written over only where it is proven to be this upload's. However far it had
+            // come, others had time to write it while the link was broken.
             if found > self.handed {
                 self.blocks = None;
                 return self.not_shown_to_be_ours(None);
@@ -64,7 +64,7 @@ impl Upload {
             if !blocks.may_have(found) {
                 return self.start_over(found);
             }
-            // Others had the time to replace the file while the link was broken. Bytes that were never
+            // Others had time to replace the file while the link was broken. Bytes that were never
             // handed over belong to them.
             if blocks.offset() > 0 && found > self.handed {
                 return self.start_over(0);
@@ -72,13 +72,13 @@ impl Upload {
             if blocks.offset() > 0 {
                 return State::Rejoin(Rejoin::new(found, &self.trail));
             }
-            // Written again, a part of the block that is there does no harm.
+            // A part of the block that is there does no harm: the block is written again.
             self.resumes += 1;
             return State::Put;
         }
         let touched = self.before != Before::Number(found);
         if touched && (1..=self.sent).contains(&found) && self.can_rest() {
-            // What was there before may end as ours does.
+            // The old file may end as this upload's does.
             let rejoin = if self.is_unasked() {
                 Rejoin::since(0, found, &self.trail)
             } else {
@@ -90,24 +90,25 @@ impl Upload {
         }
     }
 
-    /// What the server has was compared with the source.
+    /// Takes the comparison of the server's bytes with the source's.
     pub(super) fn rejoined(&mut self, overlay: &Overlay) -> State {
         let (State::Rejoin(rejoin) | State::Tail(rejoin)) = &self.state else {
             return State::Gather;
         };
         let there = rejoin.there();
-        // The block under way, if it can be written again.
+        // The current block, if it can be written again.
         let block = self
             .blocks
             .as_ref()
             .filter(|blocks| matches!(self.state, State::Rejoin(_)) && blocks.may_have(there));
         let again = match (block.map(Blocks::offset), overlay) {
             (Some(block), Overlay::Same(at)) => block <= *at,
-            // The server does not give what it has: the end of the transfer decides.
+            // The server does not send what it has: the end of the transfer decides.
             (Some(_), Overlay::Unknown(_)) => true,
             (None, _) => false,
         };
-        // A beginning that is the same proves where the file can be gone on with, and not whose it is.
+        // A beginning that is the same proves where the file can be gone on with. It does not prove
+        // whose file it is.
         let at = match *overlay {
             _ if self.what.must_be_new && !rejoin.is_ours(self.handed) => {
                 let why = match overlay {
@@ -116,7 +117,7 @@ impl Upload {
                 };
                 return self.not_shown_to_be_ours(why);
             }
-            // Written again, a part of the block that is there does no harm.
+            // A part of the block that is there does no harm: the block is written again.
             _ if again => {
                 self.resumes += 1;
                 return State::Put;
@@ -133,8 +134,8 @@ impl Upload {
         State::Gather
     }
 
-    /// What must be new is not written over. Where this job has created the name, it is most likely
-    /// ours and was spoilt on its way; else others had the time to write it.
+    /// An upload that must be new does not write over a file. Where this job has created the name, the
+    /// file is most likely its own and was spoilt on its way. Otherwise others had time to write it.
     fn not_shown_to_be_ours(&mut self, why: Option<Failure>) -> State {
         if self.tries == 0 && why.is_none() {
             return self.exists();
@@ -152,7 +153,7 @@ impl Upload {
         self.start_over(reached)
     }
 
-    /// Begins with the first byte again, unless that came no further before.
+    /// Begins with the first byte again, unless an earlier try from there came no further.
     pub(super) fn start_over(&mut self, reached: u64) -> State {
         let further = reached > self.farthest || self.restarts == 0;
         if self.restarts >= RESTARTS || (self.no_rest && !further) {
@@ -174,7 +175,7 @@ impl Upload {
         self.blocks.as_ref().is_some_and(Blocks::has_gone_on)
     }
 
-    /// Why it ends: what broke it off, or else why it is not known what the server has.
+    /// Why the upload ends: what broke it off, or why nobody knows what the server has.
     fn cannot_go_on(&mut self, why: Option<Failure>) -> Failure {
         let unknown = Cause::OutOfOrder("a server that does not tell what it has".into());
         let failure = self.failure(unknown, Stage::Commit);
@@ -194,7 +195,7 @@ impl Upload {
         self.ways.rest && self.exact && !self.no_rest
     }
 
-    /// Whether the open stream can be ended where it is, to go on later.
+    /// Whether the open stream can end where it is, to go on later.
     pub(super) fn can_pause(&self) -> bool {
         matches!(self.state, State::Transfer)
             && self.open
@@ -206,7 +207,7 @@ impl Upload {
             && self.before != Before::Unknown
     }
 
-    /// Whether it can make way here and now.
+    /// Whether the upload can yield here and now.
     pub(super) fn can_yield(&self) -> bool {
         let between = matches!(
             self.state,
@@ -223,7 +224,7 @@ impl Upload {
         between && !over && (!self.begun || can_go_on)
     }
 
-    /// Whether it has come neither to its end nor to a failure.
+    /// Whether it has reached neither its end nor a failure.
     pub(super) fn is_under_way(&self) -> bool {
         matches!(
             self.state,
@@ -239,11 +240,12 @@ impl Upload {
         )
     }
 
-    /// As far as it has come.
+    /// How far the upload has come.
     pub(super) fn begun_upload(&self) -> BegunUpload {
         BegunUpload {
             at: if self.begun { self.sent } else { 0 },
-            // What was not begun is asked for anew: others may have made the name by then.
+            // Where nothing was begun, the question is asked again: others may have created the name
+            // by then.
             before: if self.begun {
                 self.before
             } else {

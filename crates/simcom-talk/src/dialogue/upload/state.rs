@@ -1,4 +1,4 @@
-//! An upload and how far it is.
+//! An upload, and how far it has come.
 
 use bytes::{Bytes, BytesMut};
 
@@ -14,20 +14,20 @@ use crate::dialogue::size::unknown;
 use crate::ftps::value::TransferType;
 use crate::ftps::{CommandName, ErrCode, escape};
 
-/// Writes a file and makes sure of it.
+/// Writes a file and checks it.
 ///
-/// The file is begun once its first piece is there, so that a source which never sends holds
-/// nothing open on the server. Where the link breaks, or others wait for it, the transfer goes on
-/// at what the server has (see [`super::rejoin`]), in blocks, since the stream cannot begin at an offset
-/// (SIMCom manual L1215); where that cannot be relied on, it starts over. A transfer whose outcome
-/// alone was lost is not repeated where the server has the right size and the right last bytes.
+/// The file is begun once its first piece is there, so that a source which never sends keeps nothing open on
+/// the server. After a break of the link, or after it yielded, the upload goes on at what the server has (see
+/// [`super::rejoin`]). It goes on in blocks, since a stream cannot begin at an offset (SIMCom manual L1215).
+/// Where the server's part cannot be relied on, the upload starts over. Where only the outcome was lost, and
+/// the server has the right size and the right last bytes, nothing is sent again.
 ///
-/// What must be new never takes the place of a file that is not shown to be its own.
+/// An upload that must be new never replaces a file that is not proven to be its own.
 ///
-/// Which size the name has before tells later what is ours: a file that still has it may be the old one. Of a
-/// file that is short and all at hand nothing is asked before: it is compared as a whole where the outcome is
-/// lost or the link broke, and what it may have left is deleted only if the module has reported that the name
-/// was written. Else the old file may have begun with the same bytes.
+/// The size that the name has before the upload tells later whose a file is: a file that still has that size
+/// may be the old one. For a file that is short and all at hand, nothing is asked before. Where its outcome
+/// is lost or the link broke, it is compared as a whole. What it may have left is deleted only if the module
+/// has reported that it wrote the name. Otherwise an old file may have begun with the same bytes.
 #[derive(Debug)]
 pub(crate) struct Upload {
     pub(super) what: operation::Upload,
@@ -35,97 +35,96 @@ pub(crate) struct Upload {
     /// The piece that waits for the prompt.
     pub(super) held: Option<Piece>,
     pub(super) ways: Ways,
-    /// Bytes are written as they are, so that sizes and offsets mean something.
+    /// Bytes are written as they are, so that sizes and offsets are reliable.
     pub(super) exact: bool,
     /// The content, where it goes in blocks.
     pub(super) blocks: Option<Blocks>,
     pub(super) resumes: u32,
     pub(super) sent: u64,
-    /// The most that was ever handed to the module.
+    /// Most bytes that were ever handed to the module.
     pub(super) handed: u64,
-    /// The last of that.
+    /// The last of those bytes.
     pub(super) trail: Trail,
     pub(super) tries: u32,
-    /// What the server said of the name before the transfer.
+    /// What the server had under the name before the transfer.
     pub(super) before: Before,
-    /// That was asked.
+    /// That question was asked.
     pub(super) prepared: bool,
-    /// It goes without that question.
+    /// The upload goes without that question.
     pub(super) is_short: bool,
-    /// The module has reported that the name was written, as far as it was handed over.
+    /// The module has reported that it wrote the name, as far as the content was handed over.
     pub(super) written: bool,
-    /// All bytes that the server has were read back, and are those of the source.
+    /// All bytes that the server has were read back and are those of the source.
     pub(super) read_back: bool,
     /// The prompt is open.
     pub(super) open: bool,
-    /// Every byte and the end were written.
+    /// Every byte and the end mark were written.
     pub(super) ended: bool,
-    /// The file was, or may have been, created by us.
+    /// This upload created the file, or may have.
     pub(super) begun: bool,
     pub(super) acknowledged: bool,
-    /// The size at the end is that of a listing.
+    /// The size at the end comes from a listing.
     pub(super) listed: bool,
     pub(super) confirmed: Option<u64>,
     pub(super) doubt: Option<Doubt>,
-    /// Why the transfer failed for good, while things are put in order.
+    /// Why the transfer failed for good. It is kept while the upload cleans up.
     pub(super) failed: Option<Failure>,
-    /// Why its caller gave it up while it was verified. If it is not whole, it ends with this, and nothing is
-    /// sent again.
+    /// Why the caller abandoned the upload while it was checked. If the file is not whole, the upload ends
+    /// with this, and nothing is sent again.
     pub(super) given_up: Option<Failure>,
     /// Why it broke off last.
     pub(super) broken: Option<Failure>,
     /// The server does not go on with a file.
     pub(super) no_rest: bool,
     pub(super) restarts: u32,
-    /// Blocks in a row that did not arrive.
+    /// How many blocks in a row did not arrive.
     pub(super) fruitless: u32,
-    /// How often a size that was wrong after the module had reported success was mended.
+    /// How often the upload corrected a wrong size after the module had reported success.
     pub(super) mended: u32,
-    /// The most that the server had when the transfer started over.
+    /// Most bytes that the server had when the transfer started over.
     pub(super) farthest: u64,
     /// Others wait for the link.
     pub(super) yields: bool,
-    /// The stream was ended for them, not by the source.
+    /// The stream was ended for those who wait, not by the source.
     pub(super) paused: bool,
 }
 
 #[derive(Debug)]
 pub(super) enum State {
-    /// Whether the name is free.
+    /// Asks whether the name is free.
     Free(Inquiry),
     Fetch,
-    /// What the module can do is asked for.
+    /// Asks for the abilities of the module.
     Reach,
-    /// Which size the name has before.
+    /// Asks which size the name has before.
     Before,
-    /// The next block is taken from the source.
+    /// Takes the next block from the source.
     Gather,
     Put,
     Transfer,
-    /// Whether the server has what it should after the first blocks.
+    /// Asks whether the server has what it should after the first blocks.
     Check(Inquiry),
-    /// How much the server has of what broke off.
+    /// Asks how much the server has of what broke off.
     Recover(Inquiry),
-    /// Whether that is ours.
+    /// Asks whether that is this upload's.
     Rejoin(Rejoin),
     Verify(Inquiry),
-    /// Whether a file of the right size, of which nothing was heard or that went in blocks, ends as
-    /// it should.
+    /// Asks whether a file of the right size ends as it should. Its outcome was lost, or it went in blocks.
     Tail(Rejoin),
-    /// What a failed transfer left is deleted.
+    /// Deletes what a failed transfer left.
     Clear(Box<Clear>),
-    /// What a refusal meant.
+    /// Asks for the meaning of a refusal.
     Look(Box<Inquiry>),
     Yield,
     Finish(Result<(), Failure>),
 }
 
 impl Upload {
-    /// Of a file, in a transfer type. Where line ends may be rewritten, sizes cannot be compared.
+    /// Writes a file in a transfer type. Where line ends may be rewritten, sizes cannot be compared.
     pub(crate) fn new(mut what: operation::Upload, transfer_type: TransferType) -> Self {
         let exact = transfer_type == TransferType::Binary;
         what.verify_size &= exact;
-        // The size of an empty file is all there is of it: that must not be the size that was there before.
+        // The size of an empty file is all there is of it. It proves nothing if the old file was empty.
         let is_short = exact
             && what
                 .at_hand
@@ -209,17 +208,17 @@ impl Upload {
         }))
     }
 
-    /// Whether the size that the name has is asked for before it is written.
+    /// Whether the upload asks for the size of the name before it writes it.
     pub(super) fn asks_before(&self) -> bool {
         (self.what.verify_size || self.what.delete_on_failure) && !self.is_short
     }
 
-    /// Whether nobody has asked for that, so that a file of any size and content may have been there.
+    /// Whether nobody has asked for it, so that the old file may have any size and content.
     pub(super) fn is_unasked(&self) -> bool {
         self.is_short && !self.prepared
     }
 
-    /// Bytes go to the module, of which the first is this byte of the file.
+    /// Bytes go to the module. `at` is the position of the first of them.
     pub(super) fn hand_over(&mut self, at: u64, bytes: &[u8]) {
         self.trail.put(at, bytes);
         self.sent = at + bytes.len() as u64;
@@ -238,7 +237,7 @@ impl Upload {
         }
     }
 
-    /// Such a question was answered.
+    /// Takes the answer to that question.
     pub(super) fn answered(&mut self, known: Known) -> State {
         match self.state {
             State::Free(_) => self.free(known),

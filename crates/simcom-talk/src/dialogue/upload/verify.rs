@@ -1,4 +1,4 @@
-//! Whether an upload succeeded: the module's word, and the server's size.
+//! Whether an upload succeeded: the module's report, and the server's size.
 
 use super::blocks::Blocks;
 use super::rejoin::{Overlay, Rejoin};
@@ -11,11 +11,11 @@ use crate::dialogue::operation::{Before, Doubt};
 use crate::dialogue::procedure::{is_transient, may_retry};
 use crate::ftps::ErrCode;
 
-/// How often a size that is wrong although the module reported success is mended.
+/// How often a wrong size is corrected although the module reported success.
 const MENDS: u32 = 2;
 
 impl Upload {
-    /// The module reported success for all of it.
+    /// The module reported success for everything.
     pub(super) fn complete(&mut self) -> State {
         self.acknowledged = true;
         if self.what.verify_size {
@@ -56,17 +56,17 @@ impl Upload {
                 let failure = self.failure(cause.clone(), Stage::Data);
                 let again = may_retry(cause, self.tries) || self.may_reopen(cause);
                 if !self.begun && again && !self.what.must_be_new {
-                    // Not a byte was taken from the source: nothing speaks against a new try.
+                    // No byte was taken from the source: a new try is possible.
                     return State::Put;
                 }
                 let fresh = !self.begun;
-                // Without a prompt in time the server may have created the file all the same.
+                // Even without a prompt in time, the server may have created the file.
                 self.begun |= matches!(cause, Cause::Timeout(_));
                 if fresh && again {
-                    // What is there now may be somebody else's.
+                    // The file there may be somebody else's.
                     return self.break_off(failure);
                 }
-                // What the server has of it decides how it goes on, now or later.
+                // What the server has decides how the upload goes on, at once or later.
                 if self.paused && is_transient(cause) {
                     return State::Yield;
                 }
@@ -79,8 +79,8 @@ impl Upload {
         }
     }
 
-    /// Whether a refusal after content was sent may be about the data connection that ended early,
-    /// and not about the file (RFC 959 §4.2.2: 426, 451 against 452, 552, 553): one try shows.
+    /// Whether a refusal after content was sent may be about the data connection, which ended early, and
+    /// not about the file (RFC 959 §4.2.2: 426, 451 against 452, 552, 553). One more try shows.
     fn may_be_the_connection(&self, cause: &Cause) -> bool {
         *cause == Cause::Reported(ErrCode::REJECTED) && self.sent > 0 && self.restarts == 0
     }
@@ -91,7 +91,7 @@ impl Upload {
         cause.is_data_channel() && self.tries < REOPENS
     }
 
-    /// It failed for good, unless only the outcome is open.
+    /// The upload failed for good, unless only its outcome is unknown.
     pub(super) fn fail(&mut self, failure: Failure) -> State {
         if !self.begun && failure.cause.is_refusal() {
             self.failed = Some(failure);
@@ -102,22 +102,22 @@ impl Upload {
         }
         let open = is_open(&failure.cause);
         self.failed = Some(failure);
-        // All was written and only the outcome is lost: the server may have it whole.
+        // Everything was written and only the outcome is lost: the server may have the whole file.
         if self.ended && open {
             return State::Verify(self.measure());
         }
         self.clear_up()
     }
 
-    /// The server told the size, or did not.
+    /// Takes the size that the server told, or that it told none.
     pub(super) fn verified(&mut self, known: Known) -> State {
         let size = match known {
             Known::Size(size) => Some(size),
             _ => None,
         };
         match (size, self.failed.take()) {
-            // Its number alone proves nothing: bytes may have been lost on the line, and a
-            // resynchronisation, or the mark that ends a stream, may have become content.
+            // The size alone proves nothing: bytes may have been lost on the line, and a
+            // resynchronisation or the mark that ends a stream may have become content.
             (Some(size), Some(failure)) if size == self.sent && size > 0 && self.exact => {
                 self.failed = Some(failure);
                 State::Tail(if self.is_unasked() {
@@ -126,8 +126,8 @@ impl Upload {
                     Rejoin::new(size, &self.trail)
                 })
             }
-            // A block has a length and no mark: a byte that came twice on the line pushes the last one
-            // out of the block. The size is right all the same, and the module drops what is left over
+            // A block has a length and no end mark. A byte that came twice on the line pushes the last
+            // one out of the block. The size is right all the same, and the module drops the extra byte
             // before the next `AT` (V.250 §5.2.1).
             (Some(size), None) if size == self.sent && self.went_in_blocks() => {
                 self.weigh(size);
@@ -168,18 +168,18 @@ impl Upload {
                 });
                 self.clear_up()
             }
-            // The server does not tell, and the module has said that it failed.
+            // The server does not tell, and the module has reported a failure.
             (None, Some(failure)) if !failure.cause.is_unheard() => {
                 self.failed = Some(failure);
                 self.clear_up()
             }
-            // The server does not tell. What the module said stands; where it said nothing,
-            // the outcome stays open, and a file that may be whole is not deleted.
+            // The server does not tell. The module's report counts. Where there is none, the outcome
+            // stays unknown, and a file that may be whole is not deleted.
             (None, _) => State::Finish(Ok(())),
         }
     }
 
-    /// What the server has was laid over the source.
+    /// Takes the comparison of the server's bytes with the source's.
     pub(super) fn laid_over(&mut self, overlay: &Overlay) -> State {
         match &self.state {
             State::Tail(_) => self.heard_of_the_tail(overlay),
@@ -193,8 +193,8 @@ impl Upload {
         self.confirmed = self.doubt.is_none().then_some(size);
     }
 
-    /// Why the right size does not show that the file is the new one, unless the size was another before.
-    /// A refusal of SIZE before shows nothing if the size now comes from a listing.
+    /// Why the right size does not prove that the file is the new one. It does where the name had another
+    /// size before. A refusal of SIZE before proves nothing if the size now comes from a listing.
     fn doubt_of_the_size(&self) -> Option<Doubt> {
         match self.before {
             _ if self.acknowledged || self.read_back => None,
@@ -218,7 +218,7 @@ impl Upload {
         let there = rejoin.there();
         let same = match *overlay {
             Overlay::Same(same) if same < there => same,
-            // Where the server does not give them, the module's word and the size stand.
+            // Where the server does not send them, the module's report and the size count.
             Overlay::Same(_) | Overlay::Unknown(_) => return State::Finish(Ok(())),
         };
         let proven = rejoin.proves(same) && self.can_rest();
@@ -250,7 +250,7 @@ impl Upload {
         };
         let there = rejoin.there();
         let Overlay::Same(same) = *overlay else {
-            // A file that may be whole is not deleted, and not called whole.
+            // A file that may be whole is neither deleted nor called whole.
             self.failed = None;
             self.doubt = Some(Doubt::EndUnread);
             return State::Finish(Ok(()));
@@ -267,19 +267,19 @@ impl Upload {
     }
 }
 
-/// How often a PUT is said for which the module could not open a data connection: as often as any
-/// command that a new try can help.
+/// How often a PUT is sent for which the module could not open a data connection: as often as any command
+/// that a new try can help.
 const REOPENS: u32 = 3;
 
-/// Whether the server may hold the whole file all the same: the connection or the module was
-/// lost on the way to the outcome. A refusal leaves nothing open.
+/// Whether the server may have the whole file all the same: the connection or the module was lost before
+/// the outcome. A refusal leaves nothing unknown.
 fn is_open(cause: &Cause) -> bool {
     matches!(cause, Cause::Reported(code) if *code != ErrCode::REJECTED) || is_transient(cause)
 }
 
 impl Cause {
-    /// Whether the module's word on the outcome was lost: it fell silent, or told of the connection
-    /// and not of the transfer.
+    /// Whether the module's report of the outcome was lost: the module fell silent, or told of the
+    /// connection and not of the transfer.
     pub(super) fn is_unheard(&self) -> bool {
         match self {
             Self::Reported(code) => matches!(

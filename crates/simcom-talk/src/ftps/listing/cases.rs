@@ -1,4 +1,4 @@
-//! The table of listings as servers in the field send them: `tests/listings`.
+//! The table of listings as servers in the field send them (`tests/listings`).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +16,7 @@ use crate::ftps::lossless;
 /// When the cases were written: 2026-11-27T12:00:00Z.
 const NOW: u64 = 1_795_780_800;
 
-/// As the cases print times; those with a day only tell no time.
+/// The form of times in the cases. A case that has only a day has no time.
 const FORMAT: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");
 
@@ -60,7 +60,7 @@ fn listings_of_the_field_are_read_and_none_is_read_wrong() {
     assert!(files >= RIGHT, "cases are missing: {files}");
 }
 
-/// As many cases there are, and all of them are read.
+/// The number of cases. All of them must be read.
 const RIGHT: usize = 72;
 
 fn judge(listing: &[u8], expected: &Value) -> (Outcome, String) {
@@ -84,8 +84,8 @@ fn judge(listing: &[u8], expected: &Value) -> (Outcome, String) {
     }
 }
 
-/// Whether this is what a person reads. A kind that is null is not told by the case, and neither
-/// is what goes with it, but a size there is none.
+/// Whether this is what a person reads. A case whose kind is null says nothing about the kind, nor
+/// about what depends on it, except the size.
 fn is_same(facts: &Facts, expected: &Value) -> bool {
     let kind = match facts.kind {
         Kind::File => "file",
@@ -95,7 +95,7 @@ fn is_same(facts: &Facts, expected: &Value) -> bool {
     };
     let text = |key: &str| expected[key].as_str();
     let size = expected["size"].as_u64();
-    // A case is a text: it has what is shown of a name that is not UTF-8.
+    // A case is text: it shows a name that is not UTF-8 with replacement characters.
     if text("name") != Some(&lossless::shown(&facts.name)) || size != facts.size {
         return false;
     }

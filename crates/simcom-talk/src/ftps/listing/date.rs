@@ -1,4 +1,4 @@
-//! The forms of dates in listings. What is read before this and after it, are blanks.
+//! The forms of dates in listings. Before and after a date there are blanks.
 
 use winnow::Parser;
 use winnow::ascii::Caseless;
@@ -9,7 +9,7 @@ use super::month::{MonthName, month};
 use super::stamp::{Clock, Order, Stamp, full_year};
 use super::text::{Parsed, blanks, edge, gap, number};
 
-/// A date as any program prints it that lists as `ls -l` does.
+/// A date as programs print it that list like `ls -l`.
 ///
 /// `Mar 19 13:51`, `Mar 19  2020`, `Oct 08, 2002 09:47` (VShell), `Mar 19 13:51:22 2020`
 /// (`ls -T`), `19 Mar 2020`, `26. Juli, 20:10`, `01-jun-99`, `2005-04-08 11:22` and
@@ -52,7 +52,7 @@ pub(super) fn clock_of_12(input: &mut &[u8]) -> Parsed<Clock> {
         .parse_next(input)
 }
 
-/// `AM`, `PM`, with dots, and their short forms: the hours to add.
+/// `AM`, `PM`, with dots, and their short forms. Returns the hours to add.
 pub(super) fn half(input: &mut &[u8]) -> Parsed<u32> {
     alt((
         // Spanish, with a blank inside on newer systems.
@@ -66,8 +66,7 @@ pub(super) fn half(input: &mut &[u8]) -> Parsed<u32> {
     .parse_next(input)
 }
 
-/// Three numbers between hyphens, dots or slashes, of which the year has two digits or is the
-/// last.
+/// Three numbers between hyphens, dots or slashes. The year has two digits or is the last of them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Three {
     parts: [u32; 3],
@@ -81,8 +80,8 @@ impl Three {
         last < 100
     }
 
-    /// The date. `usual` is the order of such a server's hyphened dates; days stand before
-    /// months where there are dots.
+    /// The date. `usual` is the order that such servers use with hyphens. With dots, days stand
+    /// before months.
     pub(super) fn at(self, clock: Clock, usual: Option<Order>) -> Option<Stamp> {
         let usual = match self.mark {
             b'-' => usual,
@@ -93,8 +92,8 @@ impl Three {
         Stamp::numeric(self.parts, clock, last < 100, usual)
     }
 
-    /// The one date, in whatever order, that is this day of the week, given by its first three
-    /// letters; absent where there are more.
+    /// The one date, in any order, that falls on this day of the week, which is given by its first
+    /// three letters. Absent where several orders do.
     pub(super) fn on(self, weekday: &[u8], clock: Clock) -> Option<Stamp> {
         let stamp = self.at(clock, None)?;
         let short = weekday.get(..3)?;
@@ -127,7 +126,7 @@ pub(super) fn hyphened_day(input: &mut &[u8]) -> Parsed<(u32, u32, u32)> {
     Ok((year, month, day))
 }
 
-/// A month by a name that is no other month's. Dots behind it belong to it.
+/// A month by a name that no other month has. Dots behind it belong to it.
 pub(super) fn month_name(input: &mut &[u8]) -> Parsed<u32> {
     any_month
         .verify_map(|month| match month {
@@ -145,12 +144,12 @@ fn any_month(input: &mut &[u8]) -> Parsed<MonthName> {
         .parse_next(input)
 }
 
-/// The date in a month, if there is such a day. Where the month is one of several, there is no
-/// date, but all else that the line says.
+/// The date in a month, if there is such a day. Where the name may mean several months, there is no
+/// date, but everything else in the line counts.
 fn in_month(month: MonthName, stamp: impl Fn(u32) -> Option<Stamp>) -> Parsed<Stamp> {
     known(match month {
         MonthName::Of(number) => stamp(number),
-        // January has as many days as any month.
+        // January is as long as any month.
         MonthName::OfSeveral => stamp(1).map(|_| Stamp::Absent),
     })
 }
@@ -173,13 +172,13 @@ fn day_first(input: &mut &[u8]) -> Parsed<Stamp> {
     preceded(gap, time_or_year(month, day)).parse_next(input)
 }
 
-/// A time in the last months, or a year. A year with a time behind it is neither: `Nov 22 2025
-/// 10:15 name` may be a date or a part of the name.
+/// A time within the last months, or a year. A year with a time behind it is neither: in `Nov 22
+/// 2025 10:15 name` the time may belong to the date or to the name.
 fn time_or_year(month: MonthName, day: u32) -> impl FnMut(&mut &[u8]) -> Parsed<Stamp> {
     move |input| {
         let time = opt(terminated(clock_of_12.with_taken(), edge)).parse_next(input)?;
         if let Some((clock, text)) = time {
-            // `ls -T`. Behind a time without seconds, a year is a part of the name.
+            // `ls -T`. A year behind a time without seconds belongs to the name.
             let has_seconds = text.iter().filter(|byte| **byte == b':').count() > 1;
             let year = opt(preceded(gap, terminated(year, edge)));
             let year = cond(has_seconds, year).parse_next(input)?.flatten();
@@ -199,7 +198,7 @@ fn numeric(input: &mut &[u8]) -> Parsed<Stamp> {
     known(three.at(clock, None))
 }
 
-/// With a time where there is one: down to nanoseconds, with a time zone that is not looked at,
+/// A date with a time, where there is one: down to nanoseconds, with a time zone that is ignored,
 /// since a listing is taken as it is printed.
 fn year_first(input: &mut &[u8]) -> Parsed<Stamp> {
     let (year, month, day) = iso_day.parse_next(input)?;
@@ -221,8 +220,8 @@ fn year_first(input: &mut &[u8]) -> Parsed<Stamp> {
     known(Stamp::at(year, month, day, clock))
 }
 
-/// The time, where there is one. What looks like one and is none may be a part of the name, or
-/// not: then it is no date.
+/// The time, where there is one. Text that looks like a time and is none may or may not belong to
+/// the name: then the whole is no date.
 fn maybe_clock(input: &mut &[u8]) -> Parsed<Clock> {
     let time = preceded(gap, terminated(clock_of_12, edge));
     let none = not((gap, like_a_time)).value(Clock::default());
@@ -235,9 +234,9 @@ fn hyphened(input: &mut &[u8]) -> Parsed<Stamp> {
     known(Stamp::at(year, month, day, clock))
 }
 
-/// `09-26 13:45`, `09-26 2000`, as `ls --time-style=iso` prints. With a blank, as some
-/// languages print it, the order is not certain, and only a time shows that it is a date: in
-/// `1 1 1 2048 Nov 27 19:28 name`, the first numbers are links, owner, group and size.
+/// `09-26 13:45`, `09-26 2000`, as `ls --time-style=iso` prints. Some languages print it with a
+/// blank. Then the order is not certain, and only a time shows that it is a date: in `1 1 1 2048
+/// Nov 27 19:28 name`, the first numbers are links, owner, group and size.
 fn month_and_day(input: &mut &[u8]) -> Parsed<Stamp> {
     let mark = alt((b'-'.value(true), gap.value(false)));
     let (month, is_iso, day, _) = (number(1..=2), mark, number(1..=2), gap).parse_next(input)?;
@@ -249,9 +248,9 @@ fn month_and_day(input: &mut &[u8]) -> Parsed<Stamp> {
     Ok(if day > 12 { stamp } else { Stamp::Absent })
 }
 
-/// Numbers with what counts them: `4月 18日 2003年`, `8月 17日 20:10`, `2005년  1월  6일`. The
-/// encoding may be any of that language's, so the signs themselves are not looked at. A year that
-/// comes first has its sign: in `2005 3月 19 13:51 name`, the number is the size.
+/// Numbers with units: `4月 18日 2003年`, `8月 17日 20:10`, `2005년  1월  6일`. They may be in any encoding
+/// of that language, so the units themselves are not compared. A year that comes first has its
+/// unit: in `2005 3月 19 13:51 name`, the number is the size.
 fn with_units(input: &mut &[u8]) -> Parsed<Stamp> {
     let year_with_unit = terminated(year, unit);
     let year = terminated(year, opt(unit));
@@ -268,7 +267,7 @@ fn with_units(input: &mut &[u8]) -> Parsed<Stamp> {
         .parse_next(input)
 }
 
-/// A sign of some encoding: its first byte is none of ASCII's.
+/// A unit in some encoding: its first byte is outside ASCII.
 fn unit(input: &mut &[u8]) -> Parsed<()> {
     let later = |byte: u8| byte > b' ' && !byte.is_ascii_digit();
     (take_while(1..=1, 0x80..=0xFF), take_while(0..=2, later))
@@ -300,7 +299,7 @@ fn day(input: &mut &[u8]) -> Parsed<u32> {
 }
 
 fn year(input: &mut &[u8]) -> Parsed<u32> {
-    // Numbers of four digits that are no year stand in many names.
+    // Many names hold numbers of four digits that are no year.
     number(4..=4)
         .verify(|year| (1900..2200).contains(year))
         .parse_next(input)

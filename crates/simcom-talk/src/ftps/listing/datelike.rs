@@ -1,4 +1,4 @@
-//! What looks like a date in no form that is known: behind it is the name.
+//! Text that looks like a date in an unknown form. The name is behind it.
 
 use winnow::Parser;
 use winnow::combinator::{alt, eof, opt, preceded};
@@ -12,8 +12,8 @@ use super::text::{Parsed, number};
 /// behind a day and a word, a month and its day, or anything behind these. The first three columns may
 /// be the number of links, an owner and a group.
 ///
-/// An owner or a group may be a word or a number, so that a word and a number are a date only
-/// where a number that may be the size stands before them.
+/// An owner or a group may be a word or a number. So a word and a number are a date only where a
+/// number that may be the size stands before them.
 pub(super) fn is_behind_a_date(columns: &[&[u8]]) -> bool {
     let Some((last, before)) = columns.split_last() else {
         return false;
@@ -52,7 +52,7 @@ fn ends_in_a_day(columns: &[&[u8]]) -> bool {
             || is_day_of_month(first) && is_month(second))
 }
 
-/// The last columns, so many, and the one before them.
+/// The last `length` columns, and the one before them.
 fn behind<'a, 'b>(columns: &'a [&'b [u8]], length: usize) -> Option<(&'b [u8], &'a [&'b [u8]])> {
     let (before, last) = columns.split_at_checked(columns.len().checked_sub(length)?)?;
     Some((*before.last()?, last))
@@ -65,8 +65,8 @@ fn clock(input: &mut &[u8]) -> Parsed<()> {
     alt((open.void(), dotted.void())).parse_next(input)
 }
 
-/// `2563-10-08`, `19.03.2020`, `19-xyz-2020`, `19/3`, `19.3.`, `Mar-19-2020`, and a number with a
-/// sign outside ASCII behind it.
+/// `2563-10-08`, `19.03.2020`, `19-xyz-2020`, `19/3`, `19.3.`, `Mar-19-2020`, and a number with a unit
+/// outside ASCII behind it.
 fn day(input: &mut &[u8]) -> Parsed<()> {
     let mark = || one_of([b'-', b'/', b'.']);
     let inner = || take_till(1..=20, |byte: u8| b"-/.".contains(&byte));

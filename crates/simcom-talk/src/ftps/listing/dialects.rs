@@ -1,5 +1,5 @@
-//! How servers write, beside the cases of `tests/listings`: each dialect of `ls -l` with a line
-//! or more.
+//! Further forms of listings, in addition to the cases of `tests/listings`: each dialect of `ls -l`
+//! with one line or more.
 //!
 //! More than 400 lines: it is a table of listings that servers print.
 
@@ -45,8 +45,8 @@ fn read(listing: &[u8]) -> Vec<String> {
     entries.iter().map(shown).collect()
 }
 
-/// Each listing and what is read in it. Lines of one listing stand together, since they may
-/// tell about one another.
+/// Each listing, and how its lines must be read. Lines of one listing stand together, since one may
+/// decide the meaning of another.
 fn check(table: &[(&str, &[&str])]) {
     for (listing, want) in table {
         assert_eq!(read(listing.as_bytes()), *want, "{listing}");
@@ -110,7 +110,7 @@ fn columns_of_ls_may_be_missing_or_have_blanks() {
             "drwxrwx--x root     card            2016-05-03 11:20 A",
             &["d - 2016-05-03 11:20 A"],
         ),
-        // A group that is longer than its column has grown into the size.
+        // A group that is longer than its column touches the size.
         (
             "-r-xr-xr-x mia measurements714025 Feb 16 19:40 f",
             &["f - 2026-02-16 19:40 f"],
@@ -314,7 +314,8 @@ fn months_are_read_in_other_languages() {
             &["f 1 2011-05-14 00:00 f"],
         ),
     ]);
-    // June in Croatia and July in Poland, October there and November in Poland and Czechia.
+    // The name of June in Croatia is that of July in Poland, and the name of October there is that
+    // of November in Poland and Czechia.
     check(&[
         ("-rw-r--r-- 1 u g 1 lip 19 13:51 f", &["f 1 - f"]),
         ("-rw-r--r-- 1 u g 1 19. lis 2020 f", &["f 1 - f"]),

@@ -1,4 +1,4 @@
-//! Lines as `DIR` prints them: IIS, Windows CE, and others on Windows.
+//! Lines as `DIR` prints them: IIS, Windows CE, and other servers on Windows.
 
 use winnow::Parser;
 use winnow::combinator::{alt, opt, preceded, repeat, terminated};
@@ -31,7 +31,7 @@ pub(super) fn read(line: &[u8]) -> Option<Reading> {
     let at = input.offset_from(&begin) + count;
     let reading = match column {
         Column::Mark(kind, mark) => {
-            // IIS pads the mark to where the names begin.
+            // IIS pads the mark up to where the names begin.
             let usual = MARK_COLUMN.saturating_sub(mark.len());
             let (name, target) = match kind {
                 Kind::Link => target(tail),
@@ -48,11 +48,11 @@ pub(super) fn read(line: &[u8]) -> Option<Reading> {
     Some(reading.at(stamp))
 }
 
-/// `<DIR>` and ten blanks, `<SYMLINKD>` and five.
+/// `<DIR>` and ten blanks, or `<SYMLINKD>` and five.
 const MARK_COLUMN: usize = 15;
 
-/// The month comes first where there are hyphens: IIS prints it so whatever its language is, with
-/// twelve hours. Others print four digits of the year and 24 hours, in an order of their own.
+/// With hyphens the month comes first: IIS prints it so in every language, with twelve hours. Other
+/// servers print four digits of the year and 24 hours, in an order of their own.
 fn stamp(input: &mut &[u8]) -> Parsed<Stamp> {
     let time = || preceded(gap, time);
     let year_first = (iso_day, time())
@@ -89,11 +89,11 @@ fn column<'a>(input: &mut &'a [u8]) -> Parsed<Column<'a>> {
     alt((preceded(gap, mark), number.map(Column::Size))).parse_next(input)
 }
 
-/// How wide the column of sizes is, with the blanks before it: of `DIR`, and of IIS.
+/// The widths of the size column, including the blanks before it: of `DIR`, and of IIS.
 const WIDTHS: [usize; 2] = [18, 21];
 
-/// `12 345`: groups of three digits between blanks, as Swedish and French ones have them. Only where the
-/// number ends tells it from a size of 12 bytes and a name that begins with `345`.
+/// `12 345`: groups of three digits between blanks, as Swedish and French servers print them. Only the
+/// end of the column tells such a size from a size of 12 bytes and a name that begins with `345`.
 fn spaced_out(input: &mut &[u8]) -> Parsed<Size> {
     let groups = repeat::<_, _, (), _, _>(1.., (b' ', digits(3..=3)));
     let number = (digits(1..=3), groups).take();
@@ -106,8 +106,8 @@ fn spaced_out(input: &mut &[u8]) -> Parsed<Size> {
         .parse_next(input)
 }
 
-/// A size without blanks. Where a group of three digits follows and the number does not end where it
-/// should, that may be a part of the size as well as of the name.
+/// A size without blanks. Where a group of three digits follows and the number does not end at the end
+/// of the column, the group may belong to the size or to the name.
 fn near_a_name(input: &mut &[u8]) -> Parsed<Size> {
     let begin = *input;
     let (blanks, number) = (gap.take(), word).parse_next(input)?;
@@ -116,7 +116,7 @@ fn near_a_name(input: &mut &[u8]) -> Parsed<Size> {
         && (b' ', digits(3..=3), b' ')
             .parse_next(&mut &**input)
             .is_ok();
-    // Columns that are one blank or two apart have no width.
+    // Columns that are one or two blanks apart have no width.
     if is_group && blanks.len() > 2 && !WIDTHS.contains(&width) {
         *input = begin;
         return Err(EmptyError);
@@ -146,7 +146,7 @@ fn mark<'a>(input: &mut &'a [u8]) -> Parsed<Column<'a>> {
         .parse_next(input)
 }
 
-/// A link's name and, in brackets, where it leads.
+/// The name of a link and, in brackets, its target.
 fn target(tail: &[u8]) -> (&[u8], &[u8]) {
     let split = || {
         let inner = tail.strip_suffix(b"]")?;

@@ -13,7 +13,7 @@ pub(super) fn read(line: &[u8]) -> Option<Reading> {
     for fact in facts.split(|byte| *byte == b',') {
         match fact {
             b"/" => kind = Kind::Directory,
-            // A directory may also be retrieved, as a file made of it.
+            // A directory may also be retrieved, as a file made from it.
             b"r" if kind != Kind::Directory => kind = Kind::File,
             [b's', digits @ ..] => size = Some(number(digits)?),
             [b'm', digits @ ..] => modified = Some(number(digits)?),
@@ -32,7 +32,7 @@ pub(super) fn read(line: &[u8]) -> Option<Reading> {
     })
 }
 
-/// A number, which may be beyond 64 bits; `None` where it is none.
+/// A number, which may be beyond 64 bits (`Some(None)`). `None` where the text is no number.
 fn number(digits: &[u8]) -> Option<Option<u64>> {
     let text = std::str::from_utf8(digits).ok()?;
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! Lines that are there for people: sums, headings, lines below them.
+//! Lines for people: sums, headings, and rules below them.
 
 use winnow::Parser;
 use winnow::ascii::{Caseless, digit1};
@@ -7,20 +7,20 @@ use winnow::token::{one_of, rest, take_till};
 
 use super::text::{Parsed, blanks, decoded, gap, is_blank, word};
 
-/// What a line that is no entry says about those after it.
+/// What a line that is no entry says about the lines behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Heading {
-    /// Nothing, and it has no text: not even a name.
+    /// Nothing. The line is blank: it is not even a name.
     Blank,
     /// Nothing.
     Plain,
-    /// Data sets follow (MVS); some lines are short.
+    /// Data sets follow (MVS). Some of their lines are short.
     DataSets,
-    /// Members of a partitioned data set follow (MVS); some lines are a name only.
+    /// Members of a partitioned data set follow (MVS). Some of their lines are a name only.
     Members,
 }
 
-/// `None` where a line is none of these.
+/// What a line says as a heading. `None` where it is no heading.
 pub(super) fn heading(line: &[u8]) -> Option<Heading> {
     let line = line.trim_ascii();
     if line.is_empty() {
@@ -139,7 +139,7 @@ fn vms(input: &mut &[u8]) -> Parsed<()> {
         b" director".as_slice(),
         rest,
     );
-    // An owner's line that had no room for the protection.
+    // A line with an owner that had no room for the protection.
     let protection = (b"(RW".as_slice(), take_till(1.., b')'), b')');
     alt((
         directory.void(),
@@ -150,7 +150,7 @@ fn vms(input: &mut &[u8]) -> Parsed<()> {
     .parse_next(input)
 }
 
-/// What `DIR` prints above and below.
+/// What `DIR` prints above and below its entries.
 fn windows(input: &mut &[u8]) -> Parsed<()> {
     let above = alt((
         b"Volume in drive ".as_slice(),

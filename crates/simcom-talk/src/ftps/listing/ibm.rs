@@ -13,7 +13,7 @@ use super::size::{Size, size};
 use super::stamp::{Order, Stamp};
 use super::text::{Parsed, blanks, edge, gap, name, word};
 
-/// Reads a line of any of them.
+/// Reads a line of any of these systems.
 pub(super) fn read(line: &[u8]) -> Option<Reading> {
     os2(line)
         .or_else(|| os400.parse(line).ok())
@@ -47,8 +47,8 @@ fn os2(line: &[u8]) -> Option<Reading> {
     Some(reading.at(stamp).after(blanks))
 }
 
-/// OS/400: `QSYS            53248 04/27/03 11:35:41 *STMF      name`, and with a slash behind
-/// directories. The order of the date is a setting of the job. A member of a file has no size
+/// OS/400: `QSYS            53248 04/27/03 11:35:41 *STMF      name`, with a slash behind
+/// directories. A setting of the job decides the order of the date. A member of a file has no size
 /// and no date.
 fn os400(input: &mut &[u8]) -> Parsed<Reading> {
     let numeric =
@@ -83,8 +83,8 @@ fn kind_of_object(input: &mut &[u8]) -> Parsed<Kind> {
         .parse_next(input)
 }
 
-/// z/VM: `NAME     TYPE     V   72    93   3 2009-08-06 14:39:51 041283`: a file is called
-/// `NAME.TYPE` by its server. Sizes are in records.
+/// z/VM: `NAME     TYPE     V   72    93   3 2009-08-06 14:39:51 041283`. Its server names such a
+/// file `NAME.TYPE`. Sizes are in records.
 fn vm(input: &mut &[u8]) -> Parsed<Reading> {
     let sign = |byte: u8| byte.is_ascii_alphanumeric() || b"@#$+-:_".contains(&byte);
     let part = || terminated(take_while(1.., sign), gap);

@@ -5,7 +5,7 @@ use super::reading::{Reading, compact};
 use super::size::size;
 use super::text::is_blank;
 
-/// `type=file;size=2345;modify=20131209174623; name`: one blank, and the rest is the name.
+/// `type=file;size=2345;modify=20131209174623; name`: after one blank, the rest is the name.
 pub(super) fn read(line: &[u8]) -> Option<Reading> {
     let end = end_of_facts(line)?;
     let (facts, mut name) = (line.get(..end)?, line.get(end + 1..)?);
@@ -40,8 +40,8 @@ pub(super) fn read(line: &[u8]) -> Option<Reading> {
     })
 }
 
-/// Where the facts end. No fact has a blank in it (RFC 3659 section 7.2), but some servers print where a link
-/// leads as it is.
+/// Where the facts end. No fact has a blank in it (RFC 3659 section 7.2), but some servers print the target
+/// of a link with its blanks.
 fn end_of_facts(line: &[u8]) -> Option<usize> {
     let blank = line.iter().position(|byte| is_blank(*byte))?;
     let facts = line.get(..blank)?.to_ascii_lowercase();
@@ -53,7 +53,7 @@ fn end_of_facts(line: &[u8]) -> Option<usize> {
     Some(end.map_or(blank, |end| end + 1))
 }
 
-/// What the fact says, and where a link leads: `OS.unix=slink:/target`.
+/// The kind in the fact, and the target of a link: `OS.unix=slink:/target`.
 fn kind_of(value: &[u8]) -> (Option<Kind>, &[u8]) {
     let small = value.to_ascii_lowercase();
     let kind = match small.as_slice() {

@@ -1,4 +1,4 @@
-//! Names of months, as `ls` prints them where the server's language is not English.
+//! Names of months, as `ls` prints them in languages other than English.
 
 mod names;
 
@@ -7,20 +7,20 @@ use names::LANGUAGES;
 /// What the name of a month says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MonthName {
-    /// It is the month of this number, from 1.
+    /// The name is that of this month, counted from 1.
     Of(u32),
-    /// It is one month in one language and another one in another.
+    /// The name is that of one month in one language, and of another month in another language.
     OfSeveral,
 }
 
-/// English ones, which nearly all servers print, are found first.
+/// The English names, which nearly all servers print, are tried first.
 const ENGLISH: [&[u8; 3]; 12] = [
     b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec",
 ];
 
-/// The month or months of a name. Case, accents and dots do not matter. A name is UTF-8, or its letters
-/// are of one byte: those outside ASCII are Cyrillic (Windows-1251, KOI8-R), or letters with an accent of any
-/// code page.
+/// The month or months with a name. Case, accents and dots do not matter. The name is UTF-8, or each of its
+/// letters has one byte. A byte outside ASCII is then a Cyrillic letter (Windows-1251, KOI8-R), or a letter with
+/// an accent in some code page.
 pub(super) fn month(name: &[u8]) -> Option<MonthName> {
     let of = |at: usize| u32::try_from(at + 1).ok().map(MonthName::Of);
     let short = |month: &&[u8; 3]| month.eq_ignore_ascii_case(name);
@@ -40,7 +40,7 @@ pub(super) fn month(name: &[u8]) -> Option<MonthName> {
     }
 }
 
-/// The months that have such a name, from 0.
+/// The months with such a name, counted from 0.
 fn found(name: &str) -> impl Iterator<Item = usize> {
     let is_known = |known: &str| {
         known.chars().count() == name.chars().count()
@@ -64,7 +64,7 @@ fn found(name: &str) -> impl Iterator<Item = usize> {
 /// Stands for a letter that has an accent in some code page.
 const ANY: char = '?';
 
-/// What the bytes may spell.
+/// The words that the bytes may spell.
 fn of_one_byte(name: &[u8]) -> Vec<String> {
     let spelt = |letter: fn(u8) -> char| -> String {
         let ascii = |byte: &u8| match byte {
@@ -81,7 +81,7 @@ fn of_one_byte(name: &[u8]) -> Vec<String> {
     readings
 }
 
-/// Cyrillic letters stand in the order of their alphabet.
+/// Cyrillic letters in the order of their alphabet.
 fn windows_1251(byte: u8) -> char {
     let letter = u32::from(byte)
         .checked_sub(0xC0)
@@ -91,7 +91,7 @@ fn windows_1251(byte: u8) -> char {
         .unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 
-/// Cyrillic letters stand where the Latin ones that sound alike are in ASCII; small ones come first.
+/// Cyrillic letters in the places of the Latin letters that sound alike. Small letters come first.
 fn koi8(byte: u8) -> char {
     const LETTERS: &str = "юабцдефгхийклмнопярстужвьызшэщчъ";
     let at = byte.checked_sub(0xC0).map(|at| usize::from(at % 32));
@@ -100,7 +100,7 @@ fn koi8(byte: u8) -> char {
 }
 
 fn folded(text: &str) -> String {
-    // A capital I with a dot becomes two characters in small letters.
+    // A capital I with a dot becomes two characters in lower case.
     let marks = |letter: &char| !matches!(letter, '.' | '\u{307}');
     text.to_lowercase()
         .chars()
@@ -141,7 +141,7 @@ fn plain(letter: char) -> char {
 mod tests {
     use super::*;
 
-    /// The number of a month, and 0 where it is one of several.
+    /// The number of a month. 0 where the name means several.
     fn number(name: &[u8]) -> Option<u32> {
         month(name).map(|month| match month {
             MonthName::Of(number) => number,
@@ -184,7 +184,8 @@ mod tests {
         assert_eq!(number(b"M\xe4r"), Some(3));
         assert_eq!(number(b"M\xe4rz"), Some(3));
         assert_eq!(number(b"ao\xfbt"), Some(8));
-        // Latin-2, Windows-1254, Windows-1251, KOI8-R; one that may be two months, and one of nobody knows what.
+        // Latin-2, Windows-1254, Windows-1251, KOI8-R; then a name that may be two months, and one that is
+        // unknown.
         assert_eq!(number(b"pa\xbc"), Some(10));
         assert_eq!(number(b"A\xf0u"), Some(8));
         assert_eq!(number(b"\xff\xed\xe2"), Some(1));
@@ -193,7 +194,7 @@ mod tests {
         assert_eq!(number(b"\x81\x82\x83"), None);
     }
 
-    /// June, July and October of Croatia were taken for July, August and November, which they are
+    /// The names of June, July and October in Croatia were taken for July, August and November, which they are
     /// in Poland and in the Czech Republic.
     #[test]
     fn no_name_means_two_months() {
@@ -213,7 +214,7 @@ mod tests {
         assert_eq!(of_several, ["lip", "lis", "listopad", "listopada", "srp"]);
     }
 
-    /// Short names in languages that coreutils speaks and that are not read here, or were read wrongly.
+    /// Short names in languages that coreutils speaks. These were not read, or were read wrongly.
     const OTHERS: &[(&str, &str)] = &[
         (
             "Afrikaans",

@@ -1,7 +1,8 @@
 //! Lines of MVS and z/OS: data sets, and members of a partitioned one (z/OS Communications
 //! Server: IP User's Guide, "FTP").
 //!
-//! A data set has no size in bytes before it is sent: records are made into lines.
+//! The size of a data set in bytes is not known before it is sent: the server makes lines of its
+//! records.
 
 use winnow::Parser;
 use winnow::combinator::{alt, opt, preceded, repeat_till, terminated};
@@ -14,7 +15,7 @@ use super::reading::Reading;
 use super::stamp::{Clock, Stamp};
 use super::text::{Parsed, blanks, edge, gap, word};
 
-/// Reads a line of either, in a form that no other line has.
+/// Reads a line of either kind, in a form that no other line has.
 pub(super) fn read(line: &[u8]) -> Option<Reading> {
     let mut input = line;
     blanks(&mut input).ok()?;
@@ -23,15 +24,16 @@ pub(super) fn read(line: &[u8]) -> Option<Reading> {
         .ok()
 }
 
-/// A data set without a date: that of VSAM, or one that is on a tape or nowhere. Sentences may look
-/// the same, so that it is read so only in a listing of data sets.
+/// A data set without a date: a data set of VSAM, or one that is on a tape or nowhere. Sentences
+/// may look the same, so a line is read like this only in a listing of data sets.
 pub(super) fn short_data_set(line: &[u8]) -> Option<Reading> {
     let mut input = line;
     blanks(&mut input).ok()?;
     terminated(alt((moved, short)), end).parse(input).ok()
 }
 
-/// A member without statistics: its name alone. It is read so only in a listing of members.
+/// A member without statistics: only its name. A line is read like this only in a listing of
+/// members.
 pub(super) fn bare_member(line: &[u8]) -> Option<Reading> {
     let name = terminated(member_name, end).parse(line).ok()?;
     Some(Reading::named(Kind::File, name))
@@ -41,7 +43,7 @@ fn end(input: &mut &[u8]) -> Parsed<()> {
     (blanks, winnow::combinator::eof).void().parse_next(input)
 }
 
-/// `Migrated   NAME`, `Pseudo Directory   NAME`: what is not on a disk.
+/// `Migrated   NAME`, `Pseudo Directory   NAME`: entries that are not on a disk.
 fn moved(input: &mut &[u8]) -> Parsed<Reading> {
     let kind = alt((
         b"Migrated".as_slice().value(Kind::File),
@@ -50,7 +52,7 @@ fn moved(input: &mut &[u8]) -> Parsed<Reading> {
             .value(Kind::File),
         b"Not Direct Access Device".as_slice().value(Kind::File),
         b"Error determining attributes".as_slice().value(Kind::File),
-        // The base of generations, whose data sets are listed beside it.
+        // The base of generations. Its data sets have lines of their own.
         b"GDG".as_slice().value(Kind::File),
         b"Pseudo Directory".as_slice().value(Kind::Directory),
     ));
@@ -94,7 +96,7 @@ fn is_sign(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"@#$".contains(&byte)
 }
 
-/// The numbers, of which some may have grown together, and how the data set is organized.
+/// The numbers, some of which may touch, and the organization of the data set.
 fn organized(input: &mut &[u8]) -> Parsed<Kind> {
     let number = |byte: u8| byte.is_ascii_alphanumeric() || b"?+*".contains(&byte);
     let number = terminated(take_while(1..=8, number), gap);
@@ -104,7 +106,7 @@ fn organized(input: &mut &[u8]) -> Parsed<Kind> {
         .parse_next(input)
 }
 
-/// Partitioned ones hold members, as directories do.
+/// Partitioned data sets hold members, as directories do.
 fn organization(input: &mut &[u8]) -> Parsed<Kind> {
     terminated(
         take_while(2..=4, |byte: u8| byte.is_ascii_uppercase() || byte == b'-'),

@@ -1,4 +1,4 @@
-//! Lines that single servers print.
+//! Lines that only single servers print.
 
 use winnow::Parser;
 use winnow::ascii::digit1;
@@ -13,15 +13,15 @@ use super::size::{Size, size};
 use super::stamp::{Clock, Stamp, full_year};
 use super::text::{Parsed, blanks, gap, name, number, word};
 
-/// Reads a line of any of them.
+/// Reads a line of any of these servers.
 pub(super) fn read(line: &[u8]) -> Option<Reading> {
     alt((vxworks, old_vshell, numerical, nortel, nonstop, os9))
         .parse(line)
         .ok()
 }
 
-/// VxWorks: `    1024    Apr-24-2003  06:12:48   name             <DIR>`. What a directory
-/// occupies is printed as its size. Names are padded; those of a FAT do not end in blanks.
+/// VxWorks: `    1024    Apr-24-2003  06:12:48   name             <DIR>`. The printed size of a
+/// directory is the space that it occupies. Names are padded. Names of a FAT do not end in blanks.
 fn vxworks(input: &mut &[u8]) -> Parsed<Reading> {
     let (_, bytes, _) = (blanks, digit1.verify_map(size), gap).parse_next(input)?;
     let (month, _, day, _, year) =
@@ -62,7 +62,7 @@ fn old_vshell(input: &mut &[u8]) -> Parsed<Reading> {
     Ok(reading.at(stamp))
 }
 
-/// All in numbers, in columns: `0100644   500  101   54321    1000000000      name`: mode,
+/// Only numbers, in columns: `0100644   500  101   54321    1000000000      name`. They are mode,
 /// owner, group, size, and the time as seconds since 1970.
 fn numerical(input: &mut &[u8]) -> Parsed<Reading> {
     let octal = take_while(6..=7, b'0'..=b'7');
@@ -81,8 +81,8 @@ fn numerical(input: &mut &[u8]) -> Parsed<Reading> {
     Ok(Reading::named(kind, name).sized(bytes.bytes()).at(stamp))
 }
 
-/// Routers of Nortel (wfFtp): `name       2015209  07/05/06  Wed.    11:31:14`. The day of the
-/// week is printed, so that the order of the numbers need not be known.
+/// Routers of Nortel (wfFtp): `name       2015209  07/05/06  Wed.    11:31:14`. The day of the week
+/// decides the order of the numbers.
 fn nortel(input: &mut &[u8]) -> Parsed<Reading> {
     let weekday = take_while(3..=10, |byte: u8| {
         byte.is_ascii_alphabetic() || byte == b'.'
@@ -96,8 +96,8 @@ fn nortel(input: &mut &[u8]) -> Parsed<Reading> {
         .at(stamp))
 }
 
-/// HP NonStop: `NAME  101   743 8-May-09 16:32:27 255, 0 "nunu"`: code, size, date, owner,
-/// security.
+/// HP NonStop: `NAME  101   743 8-May-09 16:32:27 255, 0 "nunu"`. The columns are code, size, date,
+/// owner and security.
 fn nonstop(input: &mut &[u8]) -> Parsed<Reading> {
     let code = terminated(
         digit1,
@@ -116,8 +116,8 @@ fn nonstop(input: &mut &[u8]) -> Parsed<Reading> {
         .at(stamp))
 }
 
-/// Microware OS-9: `31.41 09/05/27 1137 d-ewrewr 3a10 71680 name`: owner, year, month and day,
-/// time, attributes, sector, size.
+/// Microware OS-9: `31.41 09/05/27 1137 d-ewrewr 3a10 71680 name`. The columns are owner, date
+/// (year first), time, attributes, sector and size.
 fn os9(input: &mut &[u8]) -> Parsed<Reading> {
     let digits = || take_while(1..=9, b'0'..=b'9');
     (digits(), b'.', digits(), gap).void().parse_next(input)?;

@@ -1,14 +1,14 @@
-//! A line of a listing in a form that is known.
+//! A line of a listing in a known form.
 
 use super::entry::{Facts, Kind};
 use super::stamp::{Clock, Stamp};
 use super::text::{is_blank, shown};
 use crate::ftps::lossless;
 
-/// A line in a form that is known.
+/// A line in a known form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reading {
-    /// What it says, but for the date. The name has all blanks before it but the first.
+    /// What the line says, without the date. The name has all blanks before it except the first.
     pub(super) facts: Facts,
     pub(super) stamp: Stamp,
     pub(super) space: Space,
@@ -17,11 +17,11 @@ pub(super) struct Reading {
 /// What stands between the other columns and the name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Space {
-    /// No more and no less than the form asks for.
+    /// Exactly what the form asks for.
     Exact,
-    /// No date. Among lines with dates, it is a line that was cut off.
+    /// A name without a date. Among lines with dates, such a line was cut off.
     Dateless,
-    /// Blanks, which may be padding or the beginning of the name.
+    /// Blanks, which may be padding or belong to the name.
     Blanks(Blanks),
 }
 
@@ -29,21 +29,21 @@ pub(super) enum Space {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Blanks {
     pub(super) count: usize,
-    /// As many of them are never the name's.
+    /// This many blanks never belong to the name.
     pub(super) least: usize,
-    /// As many are the name's where no other line tells.
+    /// This many blanks belong to the name where no other line decides.
     pub(super) alone: usize,
-    /// Where the name begins, counted from where columns of fixed width begin.
+    /// The column in which the name begins, counted from where columns of fixed width begin.
     pub(super) column: usize,
 }
 
 impl Blanks {
-    /// How many there are beyond those that are never the name's.
+    /// How many blanks there are beyond those that never belong to the name.
     pub(super) fn more(self) -> usize {
         self.count.saturating_sub(self.least)
     }
 
-    /// Of `ls -l`: one, and the rest is the name's where no other line tells.
+    /// The blanks of `ls -l`: one, and the rest belongs to the name where no other line decides.
     pub(super) fn one_of(count: usize, column: usize) -> Self {
         Self {
             count,
@@ -53,7 +53,7 @@ impl Blanks {
         }
     }
 
-    /// Of forms that put `usual` blanks there.
+    /// The blanks of forms that put `usual` blanks there.
     pub(super) fn usual(usual: usize, count: usize, column: usize) -> Self {
         Self {
             count,
@@ -81,12 +81,13 @@ impl Reading {
         }
     }
 
-    /// With a date.
+    /// Adds a date.
     pub(super) fn at(self, stamp: Stamp) -> Self {
         Self { stamp, ..self }
     }
 
-    /// With a size, which counts for files only: that of a directory or a link is another thing.
+    /// Adds a size. It counts only for files: the size of a directory or a link means something
+    /// else.
     pub(super) fn sized(mut self, size: Option<u64>) -> Self {
         if self.facts.kind == Kind::File {
             self.facts.size = size;
@@ -94,13 +95,13 @@ impl Reading {
         self
     }
 
-    /// With permissions, as they are printed.
+    /// Adds permissions as they are printed.
     pub(super) fn permitted(mut self, permissions: &[u8]) -> Self {
         self.facts.permissions = shown(permissions);
         self
     }
 
-    /// With blanks before the name, of which it begins with all but the first.
+    /// Adds the blanks before the name. The name begins with all of them except the first.
     pub(super) fn after(self, blanks: Blanks) -> Self {
         Self {
             space: Space::Blanks(blanks),
@@ -108,7 +109,7 @@ impl Reading {
         }
     }
 
-    /// Without the date that stands in other listings of this form.
+    /// Marks a line without the date that other listings of this form have.
     pub(super) fn dateless(self) -> Self {
         Self {
             space: Space::Dateless,
@@ -116,18 +117,18 @@ impl Reading {
         }
     }
 
-    /// With the target of a link.
+    /// Adds the target of a link.
     pub(super) fn leading_to(mut self, target: &[u8]) -> Self {
         self.facts.link_target = (!target.is_empty()).then(|| lossless::text(target));
         self
     }
 }
 
-/// How many blanks the text begins with, and what is behind the first.
+/// How many blanks the text begins with, and the text behind the first.
 pub(super) fn split_blanks(input: &[u8]) -> Option<(usize, &[u8])> {
     let count = input.iter().take_while(|byte| is_blank(**byte)).count();
     let (_, tail) = input.split_first()?;
-    // There is no name of blanks only.
+    // No name consists of blanks only.
     (count > 0 && count < input.len()).then_some((count, tail))
 }
 

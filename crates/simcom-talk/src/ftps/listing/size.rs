@@ -11,13 +11,13 @@ use super::text::Parsed;
 pub(super) enum Size {
     /// So many bytes.
     Bytes(u64),
-    /// A size that does not tell the bytes: it is rounded (`4.0K`), has no end (more than 64
+    /// A size that does not tell the bytes: it is rounded (`4.0K`), is out of range (more than 64
     /// bits, or negative), or is left out (`-`).
     Vague,
 }
 
 impl Size {
-    /// The number, where it is one.
+    /// The number of bytes, where it is known.
     pub(super) fn bytes(self) -> Option<u64> {
         match self {
             Self::Bytes(bytes) => Some(bytes),
@@ -26,7 +26,7 @@ impl Size {
     }
 }
 
-/// What one column says, if it is a size.
+/// The size in a column, if the column is a size.
 pub(super) fn size(column: &[u8]) -> Option<Size> {
     column
         .first()
@@ -45,7 +45,7 @@ fn plain(input: &mut &[u8]) -> Parsed<Size> {
     .parse_next(input)
 }
 
-/// `1,234,567`, or with the dots, apostrophes or hard blanks of other languages.
+/// `1,234,567`, or with the dots, apostrophes or no-break spaces of other languages.
 fn grouped(input: &mut &[u8]) -> Parsed<Size> {
     let group = (between_groups, take_while(3..=3, b'0'..=b'9'));
     let groups = repeat::<_, _, (), _, _>(1.., group);
@@ -54,7 +54,7 @@ fn grouped(input: &mut &[u8]) -> Parsed<Size> {
         .parse_next(input)
 }
 
-/// The hard blank is that of UTF-8, of Latin-1, or of the code pages of DOS.
+/// The no-break space of UTF-8, of Latin-1, or of the code pages of DOS.
 fn between_groups(input: &mut &[u8]) -> Parsed<()> {
     let of_utf8 = alt((
         "\u{a0}".as_bytes(),
@@ -68,7 +68,7 @@ fn between_groups(input: &mut &[u8]) -> Parsed<()> {
     .parse_next(input)
 }
 
-/// None, or one that is negative, since the server counts with too few bits.
+/// No size, or a negative one because the server counts with too few bits.
 fn missing(input: &mut &[u8]) -> Parsed<Size> {
     (b'-', take_while(0.., b'0'..=b'9'))
         .value(Size::Vague)

@@ -1,19 +1,19 @@
-//! When an entry was changed, as far as one line tells it.
+//! When an entry was changed, as far as one line tells.
 
 use std::time::{Duration, SystemTime};
 
 use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time};
 
-/// A date as it is printed. Some need more than their line to be understood.
+/// A date as it is printed. Some dates need other lines to be understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stamp {
-    /// The line has none, or none that can be told.
+    /// The line has no date, or none that can be read.
     Absent,
-    /// All is there.
+    /// The date is complete.
     At(PrimitiveDateTime),
-    /// The year is left out: it is the last such day.
+    /// The year is missing. It is the last such day.
     Yearless(Day),
-    /// Three numbers, whose order other lines may tell.
+    /// Three numbers. Other lines may tell their order.
     Numeric(Numeric),
 }
 
@@ -25,7 +25,7 @@ pub(super) struct Clock {
     pub(super) second: u32,
 }
 
-/// A day of a year that is not named.
+/// A day of an unknown year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Day {
     month: u32,
@@ -38,13 +38,13 @@ pub(super) struct Day {
 pub(super) struct Numeric {
     parts: [u32; 3],
     clock: Clock,
-    /// Orders in which it is a date.
+    /// The orders in which the numbers are a date.
     orders: Orders,
-    /// The order that such servers use, where nothing speaks against it.
+    /// The order that such servers use where nothing speaks against it.
     usual: Option<Order>,
 }
 
-/// In which order numbers are a date.
+/// An order in which numbers are a date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
     MonthDayYear,
@@ -56,14 +56,14 @@ pub(super) enum Order {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Orders(u8);
 
-/// How far clocks of servers may be ahead of ours: time zones are up to 14 hours apart.
+/// How far the clock of a server may be ahead: time zones are up to 14 hours apart.
 const AHEAD: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// From a leap day to the next there are at most eight years (1896 to 1904).
+/// From one leap day to the next there are at most eight years (1896 to 1904).
 const YEARS_BACK: i32 = 8;
 
 impl Clock {
-    /// The time in the half of the day that begins at this hour, if it is one of twelve hours.
+    /// The time in the half of the day that begins at this hour, if the time counts twelve hours.
     pub(super) fn in_half(self, begin: Option<u32>) -> Option<Self> {
         let Some(begin) = begin else {
             return Some(self);
@@ -76,20 +76,20 @@ impl Clock {
 }
 
 impl Stamp {
-    /// A date with its year; `None` where there is no such day.
+    /// A date with its year. `None` where there is no such day.
     pub(super) fn at(year: u32, month: u32, day: u32, clock: Clock) -> Option<Self> {
         moment(i32::try_from(year).ok()?, month, day, clock).map(Self::At)
     }
 
-    /// A date without a year; `None` where no year has such a day.
+    /// A date without a year. `None` where no year has such a day.
     pub(super) fn yearless(month: u32, day: u32, clock: Clock) -> Option<Self> {
         let leap_year = 2000;
         moment(leap_year, month, day, clock)?;
         Some(Self::Yearless(Day { month, day, clock }))
     }
 
-    /// Three numbers, of which the last or the first is the year, with two digits or more;
-    /// `None` where they are a date in no order.
+    /// Three numbers, of which the last or the first is the year, with two digits or more. `None`
+    /// where they are a date in no order.
     pub(super) fn numeric(
         parts: [u32; 3],
         clock: Clock,
@@ -111,8 +111,8 @@ impl Stamp {
         (!numeric.orders.is_empty()).then_some(Self::Numeric(numeric))
     }
 
-    /// The same with the order in which it is such a day of the week, which is given by its name
-    /// in English; absent where there is not one.
+    /// The date in the order in which it falls on a day of the week, which is given by its name in
+    /// English. Absent where not exactly one order does.
     pub(super) fn on(self, is_day: impl Fn(&str) -> bool) -> Self {
         let Self::Numeric(mut numeric) = self else {
             return self;
@@ -140,7 +140,7 @@ impl Stamp {
         }
     }
 
-    /// Whether other lines can still change what it means.
+    /// Whether other lines cannot change what it means any more.
     pub(super) fn is_settled(&self, listing: Orders) -> bool {
         match self {
             Self::Numeric(numeric) => numeric.orders.only().is_some() || !listing.is_open(),
@@ -148,8 +148,8 @@ impl Stamp {
         }
     }
 
-    /// What it means, taken as UTC: a listing names no time zone. `now` tells the year where
-    /// none is printed; `listing` are the orders that all its dates allow.
+    /// What the date means, taken as UTC, since a listing names no time zone. `now` gives the year
+    /// where none is printed. `listing` has the orders that all dates of the listing allow.
     pub(super) fn resolve(&self, now: Option<SystemTime>, listing: Orders) -> Option<SystemTime> {
         let moment = match self {
             Self::Absent => None,
@@ -162,7 +162,7 @@ impl Stamp {
 }
 
 impl Day {
-    /// The last such day that is not more than a day ahead of `now`.
+    /// The last such day that is at most one day ahead of `now`.
     fn before(&self, now: SystemTime) -> Option<PrimitiveDateTime> {
         let latest = OffsetDateTime::from(now.checked_add(AHEAD)?);
         let latest = PrimitiveDateTime::new(latest.date(), latest.time());
@@ -208,7 +208,7 @@ impl Orders {
     /// Nothing is known.
     pub(super) const ANY: Self = Self(7);
 
-    /// Those of both.
+    /// The orders that both sets have.
     pub(super) fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
@@ -225,20 +225,20 @@ impl Orders {
         self.0 == 0
     }
 
-    /// More than one is left.
+    /// Whether more than one order is left.
     fn is_open(self) -> bool {
         self.0.count_ones() > 1
     }
 
-    /// The one that is left.
+    /// The only order that is left.
     fn only(self) -> Option<Order> {
         let mut left = Order::ALL.into_iter().filter(|order| self.contains(*order));
         left.next().filter(|_| !self.is_open())
     }
 }
 
-/// Years with two digits are those from 1970 on, as POSIX's epoch; with three they count from
-/// 1900, as OS/2 prints them.
+/// A year with two digits is one from 1970 on, as POSIX's epoch. A year with three digits counts
+/// from 1900, as OS/2 prints it.
 pub(super) fn full_year(year: u32) -> u32 {
     match year {
         0..70 => year + 2000,
@@ -247,7 +247,7 @@ pub(super) fn full_year(year: u32) -> u32 {
     }
 }
 
-/// A moment; 24:00 is the end of a day.
+/// A moment. 24:00 is the end of a day.
 fn moment(year: i32, month: u32, day: u32, clock: Clock) -> Option<PrimitiveDateTime> {
     let small = |number: u32| u8::try_from(number).ok();
     let month = Month::try_from(small(month)?).ok()?;
@@ -256,7 +256,7 @@ fn moment(year: i32, month: u32, day: u32, clock: Clock) -> Option<PrimitiveDate
         return Some(PrimitiveDateTime::new(date.next_day()?, Time::MIDNIGHT));
     }
     let (hour, minute) = (small(clock.hour)?, small(clock.minute)?);
-    // A leap second is the last one of its minute here.
+    // A leap second counts as the last second of its minute.
     let second = small(clock.second.min(59))?;
     let time = Time::from_hms(hour, minute, second).ok()?;
     (clock.second <= 60).then(|| PrimitiveDateTime::new(date, time))
@@ -290,7 +290,7 @@ mod tests {
         assert_eq!(year(1, 1, NEW_YEARS_EVE), 2026, "a clock ahead of ours");
         assert_eq!(year(1, 2, NEW_YEARS_EVE), 2025);
         assert_eq!(year(2, 29, NEW_YEARS_EVE), 2024);
-        // 2026-01-01T00:30:00Z: a clock behind ours.
+        // 2026-01-01T00:30:00Z: the clock of the server is behind.
         assert_eq!(year(12, 31, NEW_YEARS_EVE + 3600), 2025);
         assert_eq!(Stamp::yearless(2, 30, NOON), None);
         let stamp = Stamp::yearless(2, 3, NOON).unwrap();
@@ -314,10 +314,10 @@ mod tests {
             Some((2022, 4, 6))
         );
         assert_eq!(day(numeric([4, 6, 22], None), Orders::ANY), None);
-        // Other lines tell.
+        // Other lines tell the order.
         let listing = numeric([13, 2, 2024], None).orders();
         assert_eq!(day(numeric([4, 6, 22], us), listing), Some((2022, 6, 4)));
-        // A server that prints both is not understood.
+        // The order of a server that prints both is unknown.
         let listing = listing.and(numeric([2, 13, 2024], None).orders());
         assert_eq!(day(numeric([4, 6, 22], us), listing), None);
         assert_eq!(Stamp::numeric([13, 13, 24], NOON, true, us), None);

@@ -1,6 +1,6 @@
 //! Listings as a whole: cut anywhere, of any bytes, of any length.
 //!
-//! More than 400 lines: it is a list of listings and of what each must be read as.
+//! More than 400 lines: this is a list of listings, with the reading that each must have.
 
 use std::time::{Duration, SystemTime};
 
@@ -116,7 +116,7 @@ fn a_year_and_its_two_last_digits_are_one_date() {
     );
 }
 
-/// The line is not lost: its beginning is there.
+/// The line is not lost: its beginning is kept.
 #[test]
 fn a_line_without_end_does_not_fill_the_memory() {
     let mut lines = Lines::new();
@@ -130,7 +130,8 @@ fn a_line_without_end_does_not_fill_the_memory() {
     assert_eq!(entries[1].facts.as_ref().unwrap().name, "f");
 }
 
-/// Every line has a blank more, so that the end could tell another thing of all of them.
+/// Every line has one more blank than the one before, so that the last line could change the
+/// meaning of all.
 #[test]
 fn a_listing_without_end_does_not_fill_the_memory() {
     let mut lines = Lines::new();
@@ -144,7 +145,7 @@ fn a_listing_without_end_does_not_fill_the_memory() {
     assert!(lines.finish().is_empty());
 }
 
-/// A date in each form that is read behind a size.
+/// One date of each form that is read behind a size.
 const DATES: [&str; 20] = [
     "Nov 27 19:28",
     "Mar 19  2020",
@@ -168,8 +169,8 @@ const DATES: [&str; 20] = [
     "2020年 3月 19日",
 ];
 
-/// `1 1 1 2048 Nov 27 19:28 2048` was read as a file of one byte, of the day 1.1.2048, and
-/// `1 0 0 2005 3月 19 13:51 f` as one of no bytes, of 2005-03-19.
+/// `1 1 1 2048 Nov 27 19:28 2048` was read as a file of one byte from 2048-01-01, and `1 0 0 2005
+/// 3月 19 13:51 f` as an empty file from 2005-03-19.
 #[test]
 fn numbers_of_links_owner_group_and_size_are_no_date() {
     for links in [1, 2, 12, 31] {
@@ -189,7 +190,7 @@ fn numbers_of_links_owner_group_and_size_are_no_date() {
     }
 }
 
-/// `1 jan 20 2048 Nov 27 19:28 f` was read as a file of one byte, of the day 20.1.2048.
+/// `1 jan 20 2048 Nov 27 19:28 f` was read as a file of one byte from 2048-01-20.
 #[test]
 fn an_owner_or_a_group_that_is_called_as_a_month_is_no_part_of_a_date() {
     let mut read_right = 0;
@@ -212,13 +213,13 @@ fn an_owner_or_a_group_that_is_called_as_a_month_is_no_part_of_a_date() {
             }
         }
     }
-    // All but those whose size could be a year, behind a day and a month.
+    // All except those whose size could be a year, behind a day and a month.
     let (years, days) = (3, 3);
     let left = months.len() * DATES.len() * 2 * (5 * 7 - years * days);
     assert!(read_right >= left, "{read_right} of {left}");
 }
 
-/// A size and a date in the name were taken for the file's.
+/// A size and a date in the name were taken for those of the file.
 #[test]
 fn a_name_with_a_size_and_a_date_is_not_read_for_the_columns() {
     for date in [
@@ -247,7 +248,7 @@ fn a_name_with_a_size_and_a_date_is_not_read_for_the_columns() {
     }
 }
 
-/// Nobody knows the order of `04-03-2020  15:19`; with AM or PM, or with two digits of the year, it
+/// The order of `04-03-2020  15:19` is unknown. With AM or PM, or with two digits of the year, it
 /// is that of IIS.
 #[test]
 fn a_date_of_windows_with_24_hours_and_a_whole_year_is_in_no_order() {
@@ -258,7 +259,7 @@ fn a_date_of_windows_with_24_hours_and_a_whole_year_is_in_no_order() {
     assert!(date(b"04-13-2020  15:19  1 f").is_some());
 }
 
-/// A day 13 far below changed the order of all lines behind it.
+/// A 13th day far below changed the order of all lines behind it.
 #[test]
 fn one_listing_has_one_order_of_dates_and_one_padding() {
     let mut lines = Lines::new();
@@ -280,7 +281,7 @@ fn one_listing_has_one_order_of_dates_and_one_padding() {
     assert!(seen[0].modified.is_some());
 }
 
-/// `ERROR CODE IS 5` was a file called `5`.
+/// `ERROR CODE IS 5` was read as a file with the name `5`.
 #[test]
 fn a_sentence_is_no_data_set_where_there_is_no_heading_of_data_sets() {
     let lines = ["ERROR CODE IS 5", "SEE Tape 3", "Migrated all"];
@@ -294,7 +295,7 @@ fn a_sentence_is_no_data_set_where_there_is_no_heading_of_data_sets() {
     assert_eq!(names, ["5", "3", "all"]);
 }
 
-/// Files that are called as sums and headings are were left out of a list of bare names.
+/// Files whose names look like sums and headings were missing from a list of bare names.
 #[test]
 fn a_list_of_bare_names_has_all_of_them() {
     for odd in [
@@ -317,7 +318,7 @@ fn a_list_of_bare_names_has_all_of_them() {
     }
 }
 
-/// The half of a line of OpenVMS came behind it.
+/// The first half of an OpenVMS line came behind the line.
 #[test]
 fn entries_keep_their_order_before_a_line_that_is_too_long() {
     let text = ["A.B;1\n", &"x".repeat(2 * MAX_LINE), "\nlast"].concat();
@@ -336,7 +337,7 @@ fn usual_listings_are_not_held_back() {
     }
 }
 
-/// What a server may print as a line.
+/// A line that a server may print.
 fn line() -> impl Strategy<Value = Vec<u8>> {
     let any = prop::collection::vec(
         any::<u8>().prop_filter("no line end", |b| *b != b'\n'),
@@ -378,7 +379,7 @@ proptest! {
         prop_assert_eq!(entries([first, second]), entries([text.as_slice()]));
     }
 
-    /// But for blanks before all names, which may be the server's ([`Facts::name`]).
+    /// The exception is blanks before all names, which may be the server's ([`Facts::name`]).
     #[test]
     fn names_are_never_altered_but_for_blanks_before_all_of_them(
         name in "[^\n\r]{0,20}[^\n\r \t/.]",

@@ -1,9 +1,9 @@
-//! Lines as `ls -l` prints them, and what is close to it.
+//! Lines as `ls -l` prints them, and similar forms.
 //!
-//! Between the permissions and the size, there is anything: a number of links or none, owners
-//! and groups that may be missing, or have blanks in them (`Domain Users`). So the size is the
-//! first number with a date behind it. Where the date is in a form that is not known, there is no
-//! such number: the next one would be a part of the name.
+//! Anything may stand between the permissions and the size: a number of links or none, owners and groups
+//! that may be missing or have blanks in them (`Domain Users`). So the size is the first number with a date
+//! behind it. Where the date has an unknown form, there is no such number: the next one would be a part of
+//! the name.
 
 use winnow::Parser;
 use winnow::ascii::digit1;
@@ -25,11 +25,11 @@ use super::text::{Parsed, edge, gap, is_blank, word};
 struct Mode<'a> {
     kind: Kind,
     permissions: &'a [u8],
-    /// How many blanks such a server puts before names.
+    /// How many blanks such servers put before names.
     blanks: usize,
 }
 
-/// Columns that are looked at for the size: links, an owner and a group of some words, a size.
+/// Columns that are searched for the size: links, an owner and a group of some words, a size.
 const COLUMNS: usize = 24;
 
 /// `-rw-r--r--   1 owner  group  1234 Mar 19 13:51 name`
@@ -42,7 +42,7 @@ pub(super) fn read(line: &[u8]) -> Option<Reading> {
         .or_else(|| dateless(mode, columns))
 }
 
-/// The size and the date after it, wherever they are.
+/// Finds the size and the date behind it, wherever they are.
 fn dated(mode: Mode<'_>, columns: &[u8], size: fn(&[u8]) -> Option<Size>) -> Option<Reading> {
     let mut rest = columns;
     let mut passed = Vec::new();
@@ -66,13 +66,13 @@ fn dated(mode: Mode<'_>, columns: &[u8], size: fn(&[u8]) -> Option<Size>) -> Opt
 struct Found<'a> {
     size: Size,
     stamp: Stamp,
-    /// The line from where the date begins.
+    /// The line from the beginning of the date.
     begin: &'a [u8],
-    /// What is behind the date.
+    /// The text behind the date.
     rest: &'a [u8],
 }
 
-/// The size in a column and the date behind it, if they are these.
+/// The size in a column and the date behind it, if there are both.
 fn found<'a>(
     column: &[u8],
     behind: &'a [u8],
@@ -91,10 +91,9 @@ fn found<'a>(
     })
 }
 
-/// Whether a column of the date is a size with a date behind it as well. In
-/// `1 jan 20 2048 Nov 27 19:28 name`, the owner is called as a month is, and the size could be a
-/// year. Only a size that is the first column may be no size but the number of links; no owner has
-/// a colon in its name, so that a date with a time is one.
+/// Whether a column of the date is a size with a date behind it as well. In `1 jan 20 2048 Nov 27 19:28
+/// name`, the owner has the name of a month, and the size could be a year. Only a size in the first column
+/// may really be the number of links. No owner has a colon in its name, so a date with a time is a date.
 fn has_another(found: &Found<'_>, size: fn(&[u8]) -> Option<Size>) -> bool {
     let length = found.rest.offset_from(&found.begin);
     if found.begin.iter().take(length).any(|byte| *byte == b':') {
@@ -115,7 +114,7 @@ fn has_another(found: &Found<'_>, size: fn(&[u8]) -> Option<Size>) -> bool {
     false
 }
 
-/// What is behind the date.
+/// Reads the name behind the date.
 fn named(mode: Mode<'_>, found: Found<'_>) -> Option<Reading> {
     let Found {
         size,
@@ -126,7 +125,7 @@ fn named(mode: Mode<'_>, found: Found<'_>) -> Option<Reading> {
     let (count, tail) = split_blanks(rest)?;
     let column = rest.offset_from(&begin) + count;
     let mut blanks = Blanks::usual(mode.blanks, count, column);
-    // `2004.07.15   name`: the column is as wide as dates with a time are.
+    // `2004.07.15   name`: the column is as wide as that of dates with a time.
     let has_day_only = begin.iter().take(4).all(u8::is_ascii_digit)
         && begin
             .iter()
@@ -148,8 +147,8 @@ fn named(mode: Mode<'_>, found: Found<'_>) -> Option<Reading> {
     Some(reading)
 }
 
-/// A link's name and target. Where there is more than one arrow, the size tells: it is the
-/// length of the target (POSIX `lstat`).
+/// The name and the target of a link. Where there is more than one arrow, the size decides: it is the length
+/// of the target (POSIX `lstat`).
 fn link(tail: &[u8], size: Size) -> Option<(&[u8], &[u8])> {
     const ARROW: &[u8] = b" -> ";
     let arrows = tail.windows(ARROW.len()).enumerate();
@@ -157,7 +156,7 @@ fn link(tail: &[u8], size: Size) -> Option<(&[u8], &[u8])> {
         .filter(|(at, window)| *window == ARROW && !tail.iter().take(*at).all(|b| is_blank(*b)))
         .filter_map(|(at, _)| Some((tail.get(..at)?, tail.get(at + ARROW.len()..)?)));
     let Some(first) = splits.next() else {
-        // The server could not read where the link leads.
+        // The server could not read the target of the link.
         let name = tail.strip_suffix(b" ->").filter(|name| !name.is_empty());
         return Some((name.unwrap_or(tail), b""));
     };
@@ -169,8 +168,8 @@ fn link(tail: &[u8], size: Size) -> Option<(&[u8], &[u8])> {
     [first, second].into_iter().chain(splits).find(fits)
 }
 
-/// A group without a blank before the size, where it is longer than its column: `group714025`.
-/// Where the group ends cannot be told.
+/// A group that is longer than its column touches the size: `group714025`. Where the group ends is not
+/// known.
 fn grown_together(column: &[u8]) -> Option<Size> {
     let (first, last) = (column.first()?, column.last()?);
     (first.is_ascii_alphabetic() && last.is_ascii_digit()).then_some(Size::Vague)
@@ -181,8 +180,8 @@ fn left_out(_: &[u8]) -> Option<Size> {
     Some(Size::Vague)
 }
 
-/// `drwxr-xr-x 3 owner group 512 name`: one word, which is no part of a date. In a listing whose other lines
-/// have dates it is the beginning of a line ([`Reading::dateless`]).
+/// `drwxr-xr-x 3 owner group 512 name`: the name is one word that is no part of a date. In a listing whose
+/// other lines have dates, this is the beginning of a line ([`Reading::dateless`]).
 fn dateless(mode: Mode<'_>, columns: &[u8]) -> Option<Reading> {
     let size = preceded(gap, word.verify_map(size));
     let (links, _, _, size, _, name) = (
@@ -206,14 +205,13 @@ fn dateless(mode: Mode<'_>, columns: &[u8]) -> Option<Reading> {
 }
 
 fn mode<'a>(input: &mut &'a [u8]) -> Parsed<Mode<'a>> {
-    // `ls -is`: a number of the file and its blocks.
+    // `ls -is`: the number of the file, and its blocks.
     let numbers = repeat::<_, _, (), _, _>(0..=2, (digit1, gap));
     let numbers = (opt(gap), numbers);
     preceded(numbers, alt((posix, netware, enterprise))).parse_next(input)
 }
 
-/// `drwxr-xr-x`, and a mark for access lists and labels. It may be followed by the number of
-/// links at once.
+/// `drwxr-xr-x`, and a mark for access lists and labels. The number of links may follow without a blank.
 fn posix<'a>(input: &mut &'a [u8]) -> Parsed<Mode<'a>> {
     let bits = take_while(9..=9, |byte: u8| b"rwxsStTlL-".contains(&byte));
     let mark = take_while(0..=1, |byte: u8| b".+@*".contains(&byte));

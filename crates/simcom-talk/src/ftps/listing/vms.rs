@@ -1,7 +1,7 @@
 //! Lines of OpenVMS: `NAME.TXT;1   5/12   5-JUN-2001 08:21:16  [GROUP,OWNER]  (RWED,RE,RE,)`.
 //!
-//! The order of the columns, and which there are, differs from server to server. Sizes are in
-//! blocks, so that no size in bytes can be told.
+//! The columns and their order differ from server to server. Sizes are in blocks, so the size in bytes is
+//! unknown.
 
 use winnow::Parser;
 use winnow::ascii::{Caseless, digit1};
@@ -21,8 +21,8 @@ enum Column<'a> {
     Other,
 }
 
-/// Reads a line; a long name may have its columns in a line of their own, which then follows
-/// behind a line feed.
+/// Reads a line. A long name may have its columns in a line of their own, which then follows behind a line
+/// feed.
 pub(super) fn read(line: &[u8]) -> Option<Reading> {
     let mut input = line;
     let name = name(&mut input).ok()?;
@@ -48,7 +48,7 @@ pub(super) fn read(line: &[u8]) -> Option<Reading> {
     Some(reading.at(stamp?).permitted(protection))
 }
 
-/// Whether a line is the first half of such a line: a name with its version, and perhaps its blocks.
+/// Whether a line is the first half of such a line: a name with its version, and maybe its blocks.
 pub(super) fn is_first_half(line: &[u8]) -> bool {
     let blocks = (gap, digit1, opt((b'/', digit1)));
     (name, opt(blocks), blanks, eof).parse(line).is_ok()
@@ -56,8 +56,8 @@ pub(super) fn is_first_half(line: &[u8]) -> bool {
 
 const DIRECTORY: &[u8] = b".DIR;1";
 
-/// `NAME.TXT;1`: what is needed to have that version, and none other. A blank in a name has a `^` before it
-/// (ODS-5).
+/// `NAME.TXT;1`: the version is needed to get that version and no other. A blank in a name has a `^` before
+/// it (ODS-5).
 fn name<'a>(input: &mut &'a [u8]) -> Parsed<&'a [u8]> {
     let plain = take_till(1..=255, |byte: u8| {
         is_blank(byte) || matches!(byte, b';' | b'^' | b'\n')
@@ -105,7 +105,7 @@ fn column<'a>(input: &mut &'a [u8]) -> Parsed<Column<'a>> {
         },
     );
     let protection = (b'(', take_till(0.., b')'), b')').map(|(_, inner, _)| inner);
-    // The owner is cut off where it is too long.
+    // An owner that is too long is cut off.
     let whole = (
         b'[',
         take_till(0.., |byte: u8| b"]()\n".contains(&byte)),
@@ -123,7 +123,7 @@ fn column<'a>(input: &mut &'a [u8]) -> Parsed<Column<'a>> {
     .parse_next(input)
 }
 
-/// Blocks (`9/15`, `155`, `2KB`), or an owner without brackets.
+/// Whether a word is a number of blocks (`9/15`, `155`, `2KB`), or an owner without brackets.
 fn is_other(word: &[u8]) -> bool {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/$_-.".contains(byte);
     word.iter().all(is_plain)

@@ -1,8 +1,8 @@
-//! What only several lines of a listing tell together: which blanks before names are padding,
-//! in which order dates have their numbers, and whether a line that looks like a heading is one.
+//! What only several lines of a listing tell together: which blanks before names are padding, which
+//! order the numbers of dates have, and whether a line that looks like a heading is one.
 //!
-//! A line is held back until no later one can change what it means. Nearly all listings have
-//! none that is held back; at most 512 are.
+//! A line is held back until no later line can change what it means. Most listings have none that
+//! is held back. At most 512 are.
 
 use std::collections::VecDeque;
 use std::time::SystemTime;
@@ -18,17 +18,17 @@ use super::stamp::{Orders, Stamp};
 pub(super) struct Whole {
     now: Option<SystemTime>,
     held: VecDeque<(Bytes, Line)>,
-    /// How many bytes the lines held back have.
+    /// How many bytes the held lines have.
     bytes: usize,
     padding: Padding,
     orders: Orders,
-    /// There was a line in a form that is known.
+    /// There was a line in a known form.
     has_read: bool,
-    /// There was one with a date.
+    /// There was a line with a date.
     has_date: bool,
-    /// There was one in none, which may be a bare name.
+    /// There was a line in no known form, which may be a bare name.
     has_unread: bool,
-    /// No line is held back any more, and no later one changes what is known.
+    /// No line is held back any more, and no later line changes what is known.
     is_decided: bool,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct Whole {
 enum Line {
     Read(Reading),
     Unread,
-    /// No entry, unless the listing is one of bare names.
+    /// No entry, unless the listing consists of bare names.
     Heading,
 }
 
@@ -45,15 +45,15 @@ enum Line {
 #[derive(Debug, Clone, Copy)]
 struct Padding {
     lines: usize,
-    /// The fewest before any name, beyond those that are never the name's.
+    /// The fewest blanks before any name, beyond those that never belong to the name.
     least: usize,
     /// The first column in which a name begins.
     column: usize,
 }
 
-/// Lines held back: far more than a listing needs to show how it is made.
+/// Most lines that are held back: far more than are needed to find out the form of a listing.
 pub(super) const LINES: usize = 512;
-/// Their bytes: as many lines of usual length.
+/// Most bytes of these lines, for as many lines of usual length.
 const BYTES: usize = 64 * 1024;
 
 impl Whole {
@@ -75,7 +75,7 @@ impl Whole {
         }
     }
 
-    /// Takes the next line, and gives the entries that are certain.
+    /// Takes the next line. Returns the entries that are certain.
     pub(super) fn push(&mut self, raw: Bytes, reading: Option<Reading>, out: &mut Vec<Entry>) {
         let Some(reading) = reading else {
             self.has_unread = true;
@@ -84,7 +84,7 @@ impl Whole {
         };
         self.has_read = true;
         self.has_date |= reading.stamp != Stamp::Absent;
-        // Lines that are given already were read with what was known by then.
+        // Lines that were returned were read with what was known by then.
         if !self.is_decided {
             self.orders = self.orders.and(reading.stamp.orders());
             if let Space::Blanks(blanks) = reading.space {
@@ -114,7 +114,7 @@ impl Whole {
         }
     }
 
-    /// There are no more lines.
+    /// The listing has ended.
     pub(super) fn finish(&mut self, out: &mut Vec<Entry>) {
         self.is_decided = true;
         while !self.held.is_empty() {
@@ -178,8 +178,8 @@ impl Padding {
         self.column = self.column.min(blanks.column);
     }
 
-    /// How many of the blanks are the beginning of the name: those that other lines do not have
-    /// as well, and that move the name out of a column in which all begin.
+    /// How many of the blanks belong to the name: those that other lines do not have as well, and
+    /// that move the name out of a column in which all names begin.
     fn of_name(&self, blanks: Blanks) -> usize {
         if self.lines < 2 {
             return blanks.alone;
@@ -188,7 +188,7 @@ impl Padding {
         blanks.more().saturating_sub(self.least).min(moved)
     }
 
-    /// Whether no later line can make it more, and there is one at all.
+    /// Whether no later line can change the number of blanks that belong to the name.
     fn is_certain(&self, blanks: Blanks) -> bool {
         let most = blanks.more();
         most == 0 || (self.lines > 1 && self.of_name(blanks) == most)

@@ -1,30 +1,30 @@
-//! What the commands of the module's file system print.
+//! The answers to the commands of the module's file system.
 
 use crate::ftps::non_ascii;
 use crate::ftps::value::Drive;
 
 /// One name in a directory of the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct ModuleEntry {
     /// Its name.
     pub name: String,
     /// It is a directory.
     pub directory: bool,
 }
 
-/// Reads the lines that `AT+FSLS` prints: two sections, each left out where it is empty, with the
-/// colon after the first one's title missing in one example (L2002).
+/// Reads the lines of the answer to `AT+FSLS`: two sections, each left out where it is empty. In one example,
+/// the title of the first has no colon (L2002).
 ///
-/// How a name outside ASCII is printed, no document shows: `{non-ascii}"<hex>"`, as `AT+CFTPSPWD`
-/// does (L1209), and the bytes themselves are both read.
+/// No document shows how a name outside ASCII is printed. Both `{non-ascii}"<hex>"`, as in the answer to
+/// `AT+CFTPSPWD` (L1209), and the bytes themselves are read.
 #[must_use]
-pub fn entries<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<Entry> {
+pub fn entries<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<ModuleEntry> {
     let mut directory = false;
     let mut entries = Vec::new();
     for line in lines {
         match line.strip_prefix("+FSLS:") {
             Some(title) => directory = title.trim().starts_with("SUBDIRECTORIES"),
-            None => entries.push(Entry {
+            None => entries.push(ModuleEntry {
                 name: decoded(line),
                 directory,
             }),
@@ -39,7 +39,7 @@ fn decoded(name: &str) -> String {
     text.unwrap_or_else(|| name.to_owned())
 }
 
-/// Reads what `AT+FSLS?` prints after its name: how many names the directory holds.
+/// Reads the answer to `AT+FSLS?` after its name: how many names the directory holds.
 #[must_use]
 pub fn count(answer: &str) -> Option<usize> {
     let mut sum = 0;
@@ -49,26 +49,26 @@ pub fn count(answer: &str) -> Option<usize> {
     Some(sum)
 }
 
-/// Reads what `AT+FSATTRI` prints after its name: a size, on the SIM7600 followed by a date.
+/// Reads the answer to `AT+FSATTRI` after its name: a size, followed by a date on the SIM7600.
 #[must_use]
 pub fn size(answer: &str) -> Option<u64> {
     answer.split(',').next()?.trim().parse().ok()
 }
 
-/// Bytes of a drive.
+/// The space on a drive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Space {
+pub struct DriveSpace {
     /// The drive.
     pub drive: Drive,
-    /// Bytes it holds.
+    /// Its size in bytes.
     pub total: u64,
-    /// Bytes of them in use.
+    /// Bytes in use.
     pub used: u64,
 }
 
-impl Space {
-    /// Reads what `AT+FSMEM` prints after its name, for a drive: `C:(total, used)`, one or more, the letter in
-    /// either case.
+impl DriveSpace {
+    /// Reads the answer to `AT+FSMEM` after its name, for a drive: one or more `C:(total, used)`, the letter
+    /// in either case.
     #[must_use]
     pub fn parse(answer: &str, drive: Drive) -> Option<Self> {
         let answer = answer.to_ascii_uppercase();
@@ -130,13 +130,13 @@ mod tests {
         assert_eq!(size(" 8604, 2008/04/28 10:24:46 Tue"), Some(8604));
         assert_eq!(size("12"), Some(12));
         assert_eq!(size(""), None);
-        let space = Space::parse(" C:(11348480, 2201600)", Drive::C).unwrap();
+        let space = DriveSpace::parse(" C:(11348480, 2201600)", Drive::C).unwrap();
         assert_eq!(
             (space.total, space.used, space.free()),
             (11_348_480, 2_201_600, 9_146_880)
         );
-        assert!(Space::parse("C:(1,1),D:(3,2)", Drive::D).is_some());
-        assert!(Space::parse(" f:(3, 2)", Drive::F).is_some());
-        assert_eq!(Space::parse("C:(1, 2)", Drive::F), None);
+        assert!(DriveSpace::parse("C:(1,1),D:(3,2)", Drive::D).is_some());
+        assert!(DriveSpace::parse(" f:(3, 2)", Drive::F).is_some());
+        assert_eq!(DriveSpace::parse("C:(1, 2)", Drive::F), None);
     }
 }

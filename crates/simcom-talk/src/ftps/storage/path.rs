@@ -7,9 +7,10 @@ use crate::ftps::{lossless, unsolicited};
 
 /// A file or directory on a drive: `F:/a/b.txt`, or `F:/` for the root.
 ///
-/// UTF-8 without control characters and what the file system forbids; names begin with a letter, a
-/// digit or an underline and do not end with a dot; at most 254 bytes in all (SIMCom manual, "AT
-/// Commands for File System"). Whether a module takes names outside ASCII, its profile tells.
+/// UTF-8 without control characters and without the characters that the file system forbids. Names
+/// begin with a letter, a digit or an underline, and do not end with a dot. The whole has at most 254
+/// bytes (SIMCom manual, "AT Commands for File System"). The module's profile tells whether it takes
+/// names outside ASCII.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ModulePath {
     drive: Drive,
@@ -61,14 +62,15 @@ impl ModulePath {
     /// a drive.
     ///
     /// # Errors
-    /// The same as [`ModulePath::new`], but for [`ValueError::NoDrive`].
+    /// The same as [`ModulePath::new`], except [`ValueError::NoDrive`].
     pub fn of_remote(drive: Drive, name: &str) -> Result<Self, ValueError> {
         check_name(name)?;
         Self::new(&format!("{}/{name}", drive.name()))
     }
 
-    /// A path at which a file may be made: no listing can be misread because of its name, as it could
-    /// with a file called `OK` or `RDY`. Files that have such names are read and deleted as others are.
+    /// The path, if a file may be created there: a listing with its name must not be misread, as it
+    /// could be with a file called `OK` or `RDY`. Existing files with such names can be read and
+    /// deleted like others.
     ///
     /// # Errors
     /// [`ValueError::SaidByTheModule`] for a name that reads like a line of the module.
@@ -98,7 +100,7 @@ impl ModulePath {
         (!name.is_empty()).then_some(name)
     }
 
-    /// The directory that holds the last component; of a root, itself.
+    /// The directory that holds the last component. The directory of a root is the root itself.
     #[must_use]
     pub fn directory(&self) -> Self {
         let end = self.text.rfind('/').unwrap_or_default();
@@ -118,10 +120,10 @@ impl fmt::Display for ModulePath {
     }
 }
 
-/// Longest full name (SIMCom manual, "AT Commands for File System"); the A76xx takes less.
+/// Longest full name (SIMCom manual, "AT Commands for File System"). The A76xx takes less.
 const MAX_PATH: usize = 254;
 
-/// What the file system does not take in a name.
+/// Characters that the file system does not take in a name.
 const FORBIDDEN: &[char] = &['\\', ':', '*', '?', '"', '<', '>', '|', ',', ';', '/'];
 
 fn check_name(name: &str) -> Result<(), ValueError> {
@@ -132,7 +134,7 @@ fn check_name(name: &str) -> Result<(), ValueError> {
         return Err(ValueError::Control(u32::from(control)));
     }
     let begins = name.starts_with(|c: char| c.is_alphanumeric() || c == '_');
-    // Calls name files of the module in text, and U+FFFD names none.
+    // Clients name files of the module in text, and U+FFFD names none.
     let is_lost = !lossless::is_utf8(name) || name.contains(char::REPLACEMENT_CHARACTER);
     if !begins || is_lost || name.ends_with(['.', ' ']) || name.contains(FORBIDDEN) {
         return Err(ValueError::NotAFileName);
@@ -157,7 +159,7 @@ mod tests {
         assert_eq!(path("F:/a").directory(), ModulePath::root(Drive::F));
         assert_eq!(path("F:").as_str(), "F:/");
         assert_eq!(path("F:/").name(), None);
-        // As people type it; the module is told the letter that its manual has.
+        // People type either case. The module gets the letter that its manual has.
         assert_eq!(path("f:/a").as_str(), "F:/a");
         assert_eq!(Drive::new("c:/"), Ok(Drive::C));
         assert_eq!(path("F:/\u{6d4b}.jpg").name(), Some("\u{6d4b}.jpg"));

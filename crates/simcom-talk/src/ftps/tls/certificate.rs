@@ -5,27 +5,26 @@ use std::fmt;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-/// One or more certificates that a module is to trust, as PEM, at most [`CaCertificate::MAX`]
-/// bytes of it.
+/// One or more certificates that a module trusts, as PEM, at most [`CaCertificate::MAX`] bytes of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CaCertificate {
     pem: Bytes,
     name: String,
 }
 
-/// Why a file is no certificate for a module.
+/// Why a file is no CA certificate for a module.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateError {
     /// There is no PEM block of a certificate.
     #[error("holds no certificate in PEM (-----BEGIN CERTIFICATE-----)")]
     None,
-    /// A block is no certificate that could sign anything.
+    /// A block is no certificate that could sign others.
     #[error("holds a certificate that cannot be read")]
     Unreadable,
-    /// A key must not end up on a module.
-    #[error("holds a private key, which is nobody's business but the server's")]
+    /// There is a private key, which must not end up on a module.
+    #[error("holds a private key, which must stay on its server")]
     PrivateKey,
-    /// More than the module takes.
+    /// There are more bytes than the module takes.
     #[error(
         "holds {len} bytes of certificates, the module takes {max}; the one that signed the \
          server's certificate is enough",
@@ -38,17 +37,17 @@ pub enum CertificateError {
 }
 
 impl CaCertificate {
-    /// What `AT+CCERTDOWN` takes (SIM7500/SIM7600 AT manual V3.00).
+    /// The limit of `AT+CCERTDOWN` (SIM7500/SIM7600 AT manual V3.00).
     pub const MAX: usize = 10_240;
 
-    /// Takes the text of a PEM file. What stands around the certificates is left out.
+    /// Takes the text of a PEM file. Text around the certificates is left out.
     ///
-    /// `proof` gets the PEM blocks and says whether each is a certificate that can sign others: that takes a library of
-    /// TLS, which this crate does without.
+    /// `proof` gets the PEM blocks and says whether each is a certificate that can sign others. That takes a TLS
+    /// library, and this crate has none.
     ///
     /// # Errors
-    /// [`CertificateError::PrivateKey`], [`CertificateError::TooLong`] and [`CertificateError::None`]; or what `proof`
-    /// says.
+    /// [`CertificateError::PrivateKey`], [`CertificateError::TooLong`], [`CertificateError::None`], and the errors of
+    /// `proof`.
     pub fn from_pem(
         text: &[u8],
         proof: impl FnOnce(&str) -> Result<(), CertificateError>,
@@ -70,67 +69,66 @@ impl CaCertificate {
         })
     }
 
-    /// As it goes to the module.
+    /// The file that goes to the module.
     #[must_use]
-    pub fn file(&self) -> ModuleFile {
-        ModuleFile {
+    pub fn file(&self) -> TlsFile {
+        TlsFile {
             name: self.name.clone(),
             content: self.pem.clone(),
         }
     }
 
-    /// The certificates, as they go to the module.
+    /// The certificates in the form that goes to the module.
     #[must_use]
     pub const fn pem(&self) -> &Bytes {
         &self.pem
     }
 
-    /// The name of the file on the module: made of what is in it, so that no older file can be
-    /// taken for this one.
+    /// The name of the file on the module. It is derived from the content, so that no older file can be taken for this
+    /// one.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 }
 
-/// Shows the name alone.
+/// Shows only the name.
 impl fmt::Debug for CaCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("CaCertificate").field(&self.name).finish()
     }
 }
 
-/// A file for `AT+CCERTDOWN`. What is in it may be a key, and never prints.
+/// A file for `AT+CCERTDOWN`. Its content may be a key, and is never printed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct ModuleFile {
+pub struct TlsFile {
     pub(super) name: String,
     pub(super) content: Bytes,
 }
 
-impl ModuleFile {
-    /// The name of the file on the module: made of what is in it, so that no older file can be
-    /// taken for this one.
+impl TlsFile {
+    /// The name of the file on the module. It is derived from the content, so that no older file can be taken for this
+    /// one.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What is in it: nothing for logs.
+    /// The content. It is not for logs.
     #[must_use]
     pub const fn content(&self) -> &Bytes {
         &self.content
     }
 }
 
-/// Shows the name alone.
-impl fmt::Debug for ModuleFile {
+/// Shows only the name.
+impl fmt::Debug for TlsFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ModuleFile").field(&self.name).finish()
+        f.debug_tuple("TlsFile").field(&self.name).finish()
     }
 }
 
-/// The PEM blocks of the wanted kinds (RFC 7468 §2), without what stands around them and with
-/// line ends of one kind.
+/// The PEM blocks of the wanted kinds (RFC 7468 §2), without the text around them, and with uniform line ends.
 pub(super) fn blocks(text: &[u8], wanted: impl Fn(&str) -> bool) -> String {
     let mut pem = String::new();
     let mut inside = false;
@@ -146,8 +144,8 @@ pub(super) fn blocks(text: &[u8], wanted: impl Fn(&str) -> bool) -> String {
     pem
 }
 
-/// Tells files on the module apart. Half of the hash is plenty for that, and leaves room for a
-/// directory within the 115 characters of a path on A76xx modules.
+/// Tells files on the module apart. Half of the hash is enough for that, and leaves room for a directory within the 115
+/// characters of a path on A76xx modules.
 pub(super) fn fingerprint(pem: &str) -> String {
     Sha256::digest(pem.as_bytes())
         .iter()
@@ -176,7 +174,7 @@ mod tests {
                 .name()
         );
         assert!((5..=128).contains(&first.name().len()));
-        // The same certificate with other line ends and words around it.
+        // The same certificate with other line ends and with text around it.
         let dressed = format!("subject=/CN=x\r\n{}\nbye\n", one.replace('\n', "\r\n"));
         assert_eq!(
             CaCertificate::from_pem(dressed.as_bytes(), |_| Ok(())),

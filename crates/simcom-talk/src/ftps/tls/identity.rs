@@ -1,59 +1,58 @@
-//! By what the module proves who it is, to servers that ask.
+//! The module's own certificate and key, for servers that ask for them.
 
 use bytes::Bytes;
 
-use super::certificate::{CaCertificate, CertificateError, ModuleFile, blocks, fingerprint};
+use super::certificate::{CaCertificate, CertificateError, TlsFile, blocks, fingerprint};
 
-/// A certificate of the module's own and the key that belongs to it: for servers that ask their
-/// clients for one (RFC 5246 §7.4.4).
+/// A certificate of the module's own and its key, for servers that ask their clients for one (RFC 5246 §7.4.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientIdentity {
-    certificate: ModuleFile,
-    key: ModuleFile,
+    certificate: TlsFile,
+    key: TlsFile,
 }
 
 /// Why two files are no identity.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {
-    /// The file with the certificate.
+    /// The file with the certificate is wrong.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
-    /// The file with the key.
+    /// The file with the key is wrong.
     #[error(transparent)]
     Key(#[from] KeyError),
 }
 
-/// Why a file is no key for a module. Nothing of what is in it is repeated.
+/// Why a file is no key for a module. Nothing of its content is repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// There is no PEM block of a private key.
     #[error("holds no private key in PEM (-----BEGIN PRIVATE KEY-----)")]
     None,
-    /// The module would need the password, and nothing here has it.
-    #[error("holds a key behind a password; give it without one, readable to the daemon alone")]
+    /// The key needs a password, which neither the module nor the daemon has.
+    #[error("holds a key behind a password; store it without one, readable only for the daemon")]
     Encrypted,
     /// A block is no private key.
     #[error("holds a private key that cannot be read")]
     Unreadable,
-    /// More than the module takes.
+    /// There are more bytes than the module takes.
     #[error("holds a key of more than {max} bytes, which the module does not take", max = CaCertificate::MAX)]
     TooLong,
-    /// It belongs to another certificate.
+    /// The key belongs to another certificate.
     #[error("holds a key that does not belong to the client's certificate")]
     Foreign,
 }
 
 impl ClientIdentity {
-    /// Takes the texts of two PEM files, which may be one and the same. Of the certificates, the
-    /// client's own comes first, then who signed it. What else stands in the files is left out.
+    /// Takes the texts of two PEM files, which may be the same file. The client's own certificate comes first, then its
+    /// signers. Everything else in the files is left out.
     ///
-    /// `proof` gets the PEM blocks of the certificates and that of the key, and says whether the two belong together:
-    /// that takes cryptography, which this crate does without.
+    /// `proof` gets the PEM blocks of the certificates and of the key, and says whether the two belong together. That
+    /// takes cryptography, and this crate has none.
     ///
     /// # Errors
-    /// [`IdentityError::Certificate`] with [`CertificateError::None`], [`CertificateError::TooLong`] or
-    /// [`IdentityError::Certificate`] with [`CertificateError::None`] or [`CertificateError::TooLong`]; [`IdentityError::Key`] with [`KeyError::None`], [`KeyError::Encrypted`] or
-    /// [`KeyError::TooLong`]; and whatever `proof` answers.
+    /// [`IdentityError::Certificate`] with [`CertificateError::None`] or [`CertificateError::TooLong`];
+    /// [`IdentityError::Key`] with [`KeyError::None`], [`KeyError::Encrypted`] or [`KeyError::TooLong`]; and the errors
+    /// of `proof`.
     pub fn from_pem(
         certificate: &[u8],
         key: &[u8],
@@ -70,7 +69,7 @@ impl ClientIdentity {
         if key.is_empty() {
             return Err(KeyError::None.into());
         }
-        // PKCS #8 says so in the name of the block, the older forms in a header (RFC 1421 §4.6.1.1).
+        // In PKCS #8 the name of the block says so, in the older forms a header does (RFC 1421 §4.6.1.1).
         if key.contains("ENCRYPTED") {
             return Err(KeyError::Encrypted.into());
         }
@@ -78,30 +77,29 @@ impl ClientIdentity {
             return Err(KeyError::TooLong.into());
         }
         proof(&chain, &key)?;
-        // Both names are made of the certificate: a key has only one, and nothing of it should
-        // stand in a name that is logged.
+        // Both names are derived from the certificate: the key must not leave any trace in a name that is logged.
         let print = fingerprint(&chain);
         Ok(Self {
-            certificate: ModuleFile {
+            certificate: TlsFile {
                 name: format!("cellftp-{print}-own.pem"),
                 content: Bytes::from(chain),
             },
-            key: ModuleFile {
+            key: TlsFile {
                 name: format!("cellftp-{print}-key.pem"),
                 content: Bytes::from(key),
             },
         })
     }
 
-    /// The certificate, with who signed it.
+    /// The certificate, with those of its signers.
     #[must_use]
-    pub const fn certificate(&self) -> &ModuleFile {
+    pub const fn certificate(&self) -> &TlsFile {
         &self.certificate
     }
 
     /// The key.
     #[must_use]
-    pub const fn key(&self) -> &ModuleFile {
+    pub const fn key(&self) -> &TlsFile {
         &self.key
     }
 }

@@ -1,11 +1,11 @@
-//! What every string argument must keep to.
+//! The rules for every string argument.
 
 use super::error::ValueError;
 
 /// Longest string argument of the SIM7600 family, in bytes (SIMCom manual L1203).
 const MAX_STRING: usize = 256;
 
-/// Refuses what would end the argument or the line, and what is longer than `max` bytes.
+/// Refuses text that would end the argument or the line, and text longer than `max` bytes.
 pub(super) fn check_argument(text: &str, max: usize) -> Result<(), ValueError> {
     if text.is_empty() {
         return Err(ValueError::Empty);
@@ -23,10 +23,10 @@ pub(super) fn check_argument(text: &str, max: usize) -> Result<(), ValueError> {
     }
 }
 
-/// Whether a backslash stands before two hexadecimal digits: V.250 §5.4.2.2 has a module read the three
-/// as one character, `\\5C` for the backslash itself and `\\22` for a quotation mark. SIMCom's manuals do
-/// not say whether their modules do.
-// TODO-correctness: a file `a\41` that is made as `aA`, or is not, would tell on hardware.
+/// Whether a backslash stands before two hexadecimal digits. By V.250 §5.4.2.2 a module reads the three
+/// as one character: `\\5C` is the backslash itself and `\\22` a quotation mark. SIMCom's manuals do not
+/// say whether their modules do.
+// TODO-correctness: a file `a\41` that is created as `aA`, or is not, would tell on hardware.
 pub(crate) fn is_escape(text: &str) -> bool {
     text.as_bytes().windows(3).any(|three| {
         let [b'\\', high, low] = three else {
@@ -36,8 +36,8 @@ pub(crate) fn is_escape(text: &str) -> bool {
     })
 }
 
-/// Also refuses what a module may read as another text. Nothing at hand says how such a string is to be
-/// written so that each module takes it as it is: a password that is another is a locked account.
+/// Also refuses text that a module may read as another text. No document says how to write such a string
+/// so that each module takes it as it is, and a wrong password can lock an account.
 pub(super) fn check_ascii(text: &str) -> Result<(), ValueError> {
     check_argument(text, MAX_STRING)?;
     if is_escape(text) {

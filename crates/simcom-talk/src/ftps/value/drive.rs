@@ -31,7 +31,7 @@ impl Drive {
             .ok_or(ValueError::NoDrive)
     }
 
-    /// As people write it: `F:`.
+    /// The name that people use: `F:`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

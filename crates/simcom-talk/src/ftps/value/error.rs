@@ -1,23 +1,23 @@
 //! What is wrong with a value.
 
-/// Why a value was refused, in words for the person who sent it.
+/// Why a value was refused, in words for the person who gave it.
 ///
 /// The value itself is not repeated: it may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ValueError {
-    /// Nothing where something is needed.
+    /// It is empty, and must not be.
     #[error("is empty")]
     Empty,
-    /// A control character, which would end or break the command line.
+    /// It holds a control character, which would end or break the command line.
     #[error("holds the control character 0x{0:02X}")]
     Control(u32),
-    /// A quotation mark, which nothing escapes on the wire.
-    #[error("holds a quotation mark, which the module has no escape for")]
+    /// It holds a quotation mark, which has no escape on the wire.
+    #[error("holds a quotation mark, and the module has no escape for it")]
     Quote,
-    /// A character outside printable ASCII where the module takes nothing else.
+    /// It holds a character outside printable ASCII, and the module takes no other.
     #[error("holds a character outside printable ASCII")]
     NotAscii,
-    /// More bytes than the module takes.
+    /// It has more bytes than the module takes.
     #[error("is {len} bytes long, the limit is {max}")]
     TooLong {
         /// Bytes found.
@@ -25,34 +25,34 @@ pub enum ValueError {
         /// Bytes allowed.
         max: usize,
     },
-    /// No drive of the module at the beginning.
+    /// It does not begin with a drive of the module.
     #[error("does not begin with a drive of the module (C:, D:, E: or F:)")]
     NoDrive,
-    /// A drive that the command does not reach on this family of modules.
+    /// It is on a drive that the command does not reach on this family of modules.
     #[error("is on a drive that this module has no number for")]
     UnknownDrive,
-    /// A name that the module's file system does not take.
+    /// It is a name that the module's file system does not take.
     #[error("is no name for a file on the module")]
     NotAFileName,
-    /// A name that reads like a line of the module itself.
+    /// It is a name that reads like a line of the module itself.
     #[error(
         "reads like a line that the module itself says, so that no listing with it could be told from \
          an answer; choose another name"
     )]
     SaidByTheModule,
-    /// A backslash before two hexadecimal digits.
+    /// It holds a backslash before two hexadecimal digits.
     #[error(
         "holds a backslash before two hexadecimal digits, which a module may read as one character \
          (V.250 §5.4.2.2)"
     )]
     Escape,
-    /// A character that stands for something that could not be read.
+    /// It holds a character that stands for unreadable bytes.
     #[error(
         "holds U+FFFD, which stands for bytes that are not UTF-8 and names no file; give the name's own bytes \
          in the field of the same name behind `raw_`, as `raw_name` of a listing has them"
     )]
     Replaced,
-    /// A character that the server's names cannot have.
+    /// It holds a character that the server's names cannot have.
     #[error(
         "holds {character:?}, and the names of this server are in {code}, which does not have it"
     )]
@@ -62,10 +62,10 @@ pub enum ValueError {
         /// The name of the code.
         code: &'static str,
     },
-    /// A command line that is not for callers.
+    /// It is a command line that callers may not send.
     #[error("is not passed on: {0}")]
     NotPassedOn(&'static str),
-    /// A number outside its range.
+    /// It is a number outside its range.
     #[error("is {value}, the range is {min} to {max}")]
     OutOfRange {
         /// The number found.

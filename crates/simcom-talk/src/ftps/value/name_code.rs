@@ -1,4 +1,4 @@
-//! The code in which a server has its names.
+//! The character code of a server's names.
 
 use std::borrow::Cow;
 
@@ -6,15 +6,15 @@ use encoding_rs::{Encoding, ISO_2022_JP, REPLACEMENT, UTF_8, UTF_16BE, UTF_16LE,
 
 use crate::ftps::lossless;
 
-/// How the bytes of a server's names are read as text, and text is written as such bytes: UTF-8 (RFC 2640 §2) with
+/// How the bytes of a server's names are read as text, and how text becomes such bytes: UTF-8 (RFC 2640 §2) with
 /// most servers, an older code with others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NameCode(&'static Encoding);
 
 impl NameCode {
-    /// By a name or label of the code, as IANA and browsers have it: `utf-8`, `latin1`, `windows-1252`,
-    /// `iso-8859-2`, `koi8-r`, `shift_jis`, `gbk`. `None` where it is not known, or where ASCII is not itself in it:
-    /// a `/` must be a `/`.
+    /// Finds a code by its name or label, as IANA and browsers have it: `utf-8`, `latin1`, `windows-1252`,
+    /// `iso-8859-2`, `koi8-r`, `shift_jis`, `gbk`. `None` where the label is not known, or where ASCII has other
+    /// bytes in the code: a `/` must be a `/`.
     #[must_use]
     pub fn new(label: &str) -> Option<Self> {
         const NOT_ASCII: [&Encoding; 5] =
@@ -36,8 +36,8 @@ impl NameCode {
         (!is_missing).then(|| bytes.into_owned())
     }
 
-    /// The text that a name of the server stands for, where it stands for one and this stands for no other name.
-    /// The name is as [`super::RemotePath::as_str`] is.
+    /// The text of a name of the server. `None` where it is no text in this code, or where its text is also that of
+    /// another name. The name is in the form of [`super::RemotePath::as_str`].
     #[must_use]
     pub fn text(self, name: &str) -> Option<Cow<'_, str>> {
         if self.0 == UTF_8 {

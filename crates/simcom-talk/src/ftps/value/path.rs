@@ -7,24 +7,25 @@ use super::error::ValueError;
 use super::name_code::NameCode;
 use crate::ftps::lossless;
 
-/// Longest path accepted from a client, in bytes. The module takes less per command; longer
-/// absolute paths are reached by changing directory on the way.
+/// Longest path accepted from a client, in bytes. The module takes less in one command. Longer absolute paths are
+/// reached by changing directory on the way.
 const MAX_PATH: usize = 4096;
 
 /// A path on a server: 1 to 4096 bytes without control characters or quotation marks.
 ///
-/// It is kept as text that stands for exactly these bytes: what is not UTF-8 is in it as characters of its own,
-/// so that paths are compared, cut and joined as text and nothing is lost.
+/// The path is kept as text that stands for exactly these bytes: bytes that are not UTF-8 become characters of their
+/// own. So paths are compared, cut and joined as text, and nothing is lost.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RemotePath(String);
 
 impl RemotePath {
-    /// Takes a path as the daemon has it: what [`RemotePath::as_str`] or a listing gave, or text in which
-    /// nobody keeps bytes.
+    /// Takes a path in the daemon's own form: from [`RemotePath::as_str`], from a listing, or text without kept
+    /// bytes.
     ///
     /// # Errors
     /// [`ValueError::Empty`], [`ValueError::TooLong`] beyond 4096 bytes, [`ValueError::Quote`],
-    /// [`ValueError::Control`], and [`ValueError::Replaced`] for U+FFFD, which shows that somebody has lost the name.
+    /// [`ValueError::Control`], and [`ValueError::Replaced`] for U+FFFD, which shows that the name was lost
+    /// somewhere.
     pub fn new(text: impl Into<String>) -> Result<Self, ValueError> {
         let text = text.into();
         let len = lossless::bytes(&text).len();
@@ -41,7 +42,7 @@ impl RemotePath {
     /// Takes a path as a client gave it in text.
     ///
     /// # Errors
-    /// As [`RemotePath::new`].
+    /// The same as [`RemotePath::new`].
     pub fn of_text(text: &str) -> Result<Self, ValueError> {
         if text.contains(char::REPLACEMENT_CHARACTER) {
             return Err(ValueError::Replaced);
@@ -52,7 +53,7 @@ impl RemotePath {
     /// Takes the bytes of a path, in whatever code they are.
     ///
     /// # Errors
-    /// As [`RemotePath::new`], but for [`ValueError::Replaced`].
+    /// The same as [`RemotePath::new`], except [`ValueError::Replaced`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ValueError> {
         if bytes.len() > MAX_PATH {
             return Err(ValueError::TooLong {
@@ -63,11 +64,10 @@ impl RemotePath {
         Self::new(lossless::text(bytes))
     }
 
-    /// Takes the bytes of a path as a client gave them: they are no text in any code, until
-    /// [`RemotePath::in_code`].
+    /// Takes the bytes of a path as a client gave them. They are no text in any code until [`RemotePath::in_code`].
     ///
     /// # Errors
-    /// As [`RemotePath::from_bytes`].
+    /// The same as [`RemotePath::from_bytes`].
     pub fn given_in_bytes(bytes: &[u8]) -> Result<Self, ValueError> {
         if bytes.len() > MAX_PATH {
             return Err(ValueError::TooLong {
@@ -78,11 +78,11 @@ impl RemotePath {
         Self::new(lossless::kept_bytes(bytes))
     }
 
-    /// The path as a server has it whose names are in a code: text of a client is written in it, and bytes of a
-    /// client are themselves.
+    /// The path as it is on a server whose names are in a code. Text of a client is written in the code, and bytes of
+    /// a client stay as they are.
     ///
     /// # Errors
-    /// [`ValueError::NotInCode`], or as [`RemotePath::from_bytes`].
+    /// [`ValueError::NotInCode`], and the errors of [`RemotePath::from_bytes`].
     pub fn in_code(&self, code: NameCode) -> Result<Self, ValueError> {
         if self.0.is_ascii() {
             return Ok(self.clone());
@@ -109,7 +109,7 @@ impl RemotePath {
         Self("/".into())
     }
 
-    /// As text of the daemon: it stands for the bytes, and is not for clients.
+    /// The daemon's own text: it stands for the bytes, and is not for clients.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -121,9 +121,9 @@ impl RemotePath {
         self.0.starts_with('/')
     }
 
-    /// Where `other` lies when read from this directory: `other` itself where it is absolute.
+    /// Where `other` lies, seen from this directory. `other` itself where it is absolute.
     ///
-    /// `.` and `..` are taken away by their names alone, as a shell's `cd` does.
+    /// `.` and `..` are resolved by their names alone, as a shell's `cd` does.
     ///
     /// # Errors
     /// [`ValueError::TooLong`] where the joined path has more than 4096 bytes.
@@ -153,9 +153,9 @@ impl RemotePath {
         }
     }
 
-    /// Whether this path, read from the directory of `file`, names `file` itself: by the names
-    /// alone, since nobody here knows where links lead. Of two paths of which one is absolute and
-    /// the other is not, nobody can tell before the directory is known.
+    /// Whether this path, seen from the directory of `file`, names `file` itself. Only the names count, since the
+    /// targets of links are not known here. Where one path is absolute and the other is not, nobody can tell before
+    /// the directory is known.
     #[must_use]
     pub fn is_beside(&self, file: &Self) -> bool {
         let here = Self(".".into());
@@ -165,7 +165,7 @@ impl RemotePath {
         this.is_some() && this == that
     }
 
-    /// What is left of an absolute path below a directory; `None` where it does not lie there.
+    /// The rest of an absolute path below a directory. `None` where it does not lie there.
     #[must_use]
     pub fn below(&self, directory: &Self) -> Option<Self> {
         let base = directory.0.trim_end_matches('/');
@@ -174,8 +174,7 @@ impl RemotePath {
         (directory.is_absolute() && !rest.is_empty()).then(|| Self(rest.to_owned()))
     }
 
-    /// The longest beginning, cut between two components, that is good; the first component
-    /// where none is.
+    /// The longest good beginning that ends between two components. The first component where no beginning is good.
     #[must_use]
     pub fn longest_start(&self, good: impl Fn(&Self) -> bool) -> Self {
         let mut end = self.0.len();
@@ -189,15 +188,15 @@ impl RemotePath {
         }
     }
 
-    /// The last component; `None` for the root and for a path that ends in `/`.
+    /// The last component. `None` for the root and for a path that ends in `/`.
     #[must_use]
     pub fn file_name(&self) -> Option<&str> {
         let name = self.0.rsplit('/').next().unwrap_or_default();
         (!name.is_empty()).then_some(name)
     }
 
-    /// The directory that holds the last component; `None` where the path is a bare name, which
-    /// lies in the current directory, or the root.
+    /// The directory that holds the last component. `None` for the root, and for a bare name, which lies in the
+    /// current directory.
     #[must_use]
     pub fn parent(&self) -> Option<Self> {
         let trimmed = self.0.trim_end_matches('/');
@@ -209,7 +208,7 @@ impl RemotePath {
     }
 }
 
-/// For people: what is not UTF-8 is U+FFFD.
+/// Text for people: bytes that are not UTF-8 become U+FFFD.
 impl fmt::Display for RemotePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&lossless::shown(&self.0))
@@ -282,7 +281,7 @@ mod tests {
             RemotePath::new(latin.to_string()),
             Err(ValueError::Replaced)
         );
-        // A name that has the very character is given as bytes as well.
+        // A name that really has this character can be given as bytes.
         assert!(RemotePath::from_bytes("\u{FFFD}".as_bytes()).is_ok());
         // Text of a client stands for itself.
         let private = RemotePath::of_text("\u{10FFE9}").unwrap();

@@ -1,9 +1,8 @@
-//! Lines that are one thing or another only by what stands around them, and ways of writing that few servers
-//! have.
+//! Lines whose meaning depends on the lines around them, and forms that few servers use.
 
 use super::{check, read};
 
-/// `12 345 file` was a file of 12 bytes, called `345 file`.
+/// `12 345 file` was read as a file of 12 bytes with the name `345 file`.
 #[test]
 fn a_size_in_groups_is_told_from_a_name_that_begins_with_digits() {
     check(&[
@@ -40,7 +39,7 @@ fn a_size_in_groups_is_told_from_a_name_that_begins_with_digits() {
     assert_eq!(read(line), ["f 12345 2025-12-31 23:59 f"]);
 }
 
-/// A line that was cut off behind the month was a file called as the month.
+/// A line that was cut off behind the month was read as a file with the month as its name.
 #[test]
 fn the_beginning_of_a_line_is_no_file() {
     for end in [
@@ -96,7 +95,7 @@ fn halves_of_the_day_and_time_zones_are_written_in_many_ways() {
             "25/11/2026  07:08 a.m.             3,210 f\r\n25/11/2026  07:08 p. m.    <dir>          d",
             &["f 3210 2026-11-25 07:08 f", "d - 2026-11-25 19:08 d"],
         ),
-        // It was a quarter to three in the morning.
+        // The time was a quarter to three in the morning.
         (
             "X.TXT;1   1/9   15-JAN-2026 2:45:27 PM  [U]  (RWED,RWED,RE,)",
             &["f - 2026-01-15 14:45:27 X.TXT;1"],
@@ -225,7 +224,7 @@ fn rare_columns_of_known_forms_are_read() {
             "-[RWCEAFMS] admin      12345 Jan 15  2024 f",
             &["f 12345 2024-01-15 00:00 f"],
         ),
-        // The target was cut at its blank, and the rest became the name.
+        // The target was cut at its blank, and the rest was taken for the name.
         (
             "type=OS.unix=slink:/a b;size=3; l\r\ntype=file; a; b",
             &["l - - l -> /a b", "f - - a; b"],

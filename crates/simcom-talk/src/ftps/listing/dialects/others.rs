@@ -1,4 +1,4 @@
-//! Dialects that are not those of `ls -l`.
+//! Dialects other than those of `ls -l`.
 
 use super::check;
 
@@ -18,7 +18,8 @@ fn servers_on_windows_write_as_dir_does() {
             &["d - 2021-10-21 16:26 d", "f 4321 2021-05-06 16:26 f"],
         ),
         ("04/03/2020  15:19             1,234 f", &["f 1234 - f"]),
-        // Days come first here, as one of the lines tells; or years, of which none tells.
+        // In the first listing, days come first, as one of its lines shows. In the second, years
+        // do, and no line shows it.
         (
             "04-03-2020  15:19  1 f\r\n25-03-2020  15:19  1 g",
             &["f 1 2020-03-04 15:19 f", "f 1 2020-03-25 15:19 g"],
@@ -177,7 +178,7 @@ fn rare_servers_are_read() {
             "040755 0 0 4096 1000000000 d",
             &["d - 2001-09-09 01:46:40 d"],
         ),
-        // 2001-02-03 was a Saturday, and 2003-02-01 as well.
+        // 2001-02-03 was a Saturday, and so was 2003-02-01.
         ("f  87  01/02/03  Sat.  11:31:14", &["f 87 - f"]),
         (
             "REC 101 743 8-May-09 16:32:27 255, 0 \"nunu\"",

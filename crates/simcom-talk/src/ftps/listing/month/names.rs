@@ -1,13 +1,13 @@
-//! The names of months in other languages. It is one table, with a line for each name, and is as long as that.
+//! The names of months in other languages than English: one table, with a line for each month.
 //!
-//! More than 400 lines: it is one table.
+//! More than 400 lines: this is one table.
 
-/// Full and short names in small letters and without accents, by language and month, beside
-/// the English ones of three letters. Sources: the `LC_TIME` tables of the GNU C library, and listings of OpenVMS for
-/// `jui` (July, beside `jun`).
+/// Full and short names in lower case and without accents, by language and month, in addition to the English names of
+/// three letters. Sources: the `LC_TIME` tables of the GNU C library, and listings of OpenVMS for `jui` (July, in
+/// addition to `jun`).
 ///
-/// They are compared within these languages, most of those that GNU coreutils speaks. In all languages of
-/// the C library, even `jan` is more than one month.
+/// The names are compared only within these languages, which are most of those that GNU coreutils speaks. In all
+/// languages of the C library together, even `jan` means more than one month.
 pub(super) const LANGUAGES: [[&str; 12]; 32] = [
     // English.
     [

@@ -1,8 +1,8 @@
-//! What one module family can do, as rows of data.
+//! What the modules of one family can do, as rows of data.
 
 use serde::{Deserialize, Serialize};
 
-/// A module family the emulator can play.
+/// A module family that can be emulated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Family {
@@ -15,15 +15,15 @@ pub enum Family {
     A7670,
 }
 
-/// Everything that differs between families and is not a [`Knobs`](super::Knobs) matter.
+/// Everything that differs between families, except the choices in [`Knobs`](super::Knobs).
 #[derive(Clone, Debug)]
-pub struct Profile {
+pub struct Model {
     /// Which family this row describes.
     pub family: Family,
     /// Answer to `AT+CGMI`.
     pub manufacturer: &'static str,
     /// Answer to `AT+CGMM`.
-    pub model: &'static str,
+    pub name: &'static str,
     /// Answer to `AT+CGMR`, without the `+CGMR: ` prefix.
     pub revision: &'static str,
     /// Answer to `AT+CSUB`, without its prefix.
@@ -36,8 +36,8 @@ pub struct Profile {
     pub credential_limit: usize,
     /// Largest payload of one `DATA` frame, in bytes.
     pub chunk: usize,
-    /// The FTPS commands of this family and the line their test form prints
-    /// (empty: nothing but `OK`).
+    /// The FTPS commands of this family, and the line that their test form prints (empty: only
+    /// `OK`).
     pub ftps: &'static [(&'static str, &'static str)],
     /// Commands that send their result before `OK` in the vendor's own logs.
     pub result_first: &'static [&'static str],
@@ -51,16 +51,16 @@ pub struct Profile {
     pub bare_cwd_prints: bool,
     /// Whether `AT+CFTPSGET` takes `<using_cache>`.
     pub get_takes_cache: bool,
-    /// Where `<dir>` of GETFILE points, from 1 up.
+    /// The directory that each `<dir>` of GETFILE means, from 1 on.
     pub getfile_roots: &'static [&'static str],
-    /// Where `<dir>` of PUTFILE points, from 1 up.
+    /// The directory that each `<dir>` of PUTFILE means, from 1 on.
     pub putfile_roots: &'static [&'static str],
     /// The drives and their sizes in bytes.
     pub drives: &'static [(char, u64)],
     /// Longest name of a module file, in bytes.
     pub file_name_limit: usize,
-    /// The lines a boot prints when the AT port comes up, then those that follow once the SIM
-    /// has been read.
+    /// The lines that a boot prints when the AT port comes up, then those that follow once the SIM
+    /// was read.
     pub banner: (&'static [&'static str], &'static [&'static str]),
     /// The line that reports the loss of the network, where the family has one.
     pub disconnect_notice: Option<&'static str>,
@@ -68,11 +68,11 @@ pub struct Profile {
     pub non_ascii_files: bool,
     /// Whether FSATTRI prints the date behind the size.
     pub attributes_dated: bool,
-    /// The key of the private key's password in `AT+CSSLCFG`.
+    /// The key for the password of the private key in `AT+CSSLCFG`.
     pub key_password: &'static str,
 }
 
-impl Profile {
+impl Model {
     /// The row of `family`.
     #[must_use]
     pub const fn of(family: Family) -> Self {
@@ -92,12 +92,12 @@ impl Profile {
     }
 }
 
-/// SIMCom manual L1201 to L1219; limits L1203, L1205; drives L1212, L1213; orders from the
+/// SIMCom manual L1201 to L1219; limits: L1203, L1205; drives: L1212, L1213; orders:
 /// SIM7500/SIM7600 FTP(S) application note V3.00 §5.1 and §5.2.
-const SIM7600: Profile = Profile {
+const SIM7600: Model = Model {
     family: Family::Sim7600,
     manufacturer: "SIMCOM INCORPORATED",
-    model: "SIMCOM_SIM7600E",
+    name: "SIMCOM_SIM7600E",
     revision: "LE20B04SIM7600M22",
     sub_version: "B04V02",
     imei: "001017001234567",
@@ -162,12 +162,12 @@ const SIM7600: Profile = Profile {
     key_password: "keypwd",
 };
 
-/// A76XX manual V1.09 §17 and A76XX FTP(S) application note V1.02; the boot lines as printed by
-/// A7670 boards.
-const A7670: Profile = Profile {
+/// A76XX manual V1.09 §17 and A76XX FTP(S) application note V1.02; boot lines as A7670 boards print
+/// them.
+const A7670: Model = Model {
     family: Family::A7670,
     manufacturer: "INCORPORATED",
-    model: "A7670E-FASE",
+    name: "A7670E-FASE",
     revision: "A7670M7_V1.11.1",
     sub_version: "A131B02A7670M7",
     imei: "001017007654321",

@@ -5,27 +5,27 @@ use bytes::{Bytes, BytesMut};
 use crate::knobs::{FailureForm, OkOrder};
 use crate::request::TransferType;
 
-/// The one command in flight.
+/// The one command under way.
 #[derive(Debug)]
-pub(crate) struct Operation {
+pub(crate) struct PendingCommand {
     /// As on the wire, without `AT`.
     pub(crate) name: String,
     pub(crate) nth: u32,
     pub(crate) order: OkOrder,
     pub(crate) form: FailureForm,
-    /// `OK` has gone, so the command line is free again.
+    /// `OK` was sent, so the command line is free again.
     pub(crate) accepted: bool,
     /// The request whose answer it waits for.
     pub(crate) waiting: Option<u64>,
-    /// Requests up to this one belonged to others.
+    /// Requests up to this one belonged to earlier commands.
     pub(crate) first_id: u64,
     pub(crate) kind: Kind,
 }
 
-/// What the answers mean.
+/// What the answers of the network mean.
 #[derive(Debug)]
 pub(crate) enum Kind {
-    /// Done is done.
+    /// The command is done when the network's answer says so.
     Plain,
     Login,
     Logout,
@@ -41,13 +41,13 @@ pub(crate) enum Kind {
 pub(crate) struct Download {
     pub(crate) sink: Target,
     pub(crate) buffer: BytesMut,
-    /// The server has accepted.
+    /// The server has accepted the command.
     pub(crate) opened: bool,
     /// The server has sent everything.
     pub(crate) ended: bool,
-    /// Content bytes framed.
+    /// Bytes of content that were framed.
     pub(crate) sent: u64,
-    /// `+CFTPS: RECV EVENT` has gone.
+    /// `+CFTPS: RECV EVENT` was sent.
     pub(crate) announced: bool,
 }
 
@@ -59,18 +59,18 @@ pub(crate) enum Target {
     Port,
     /// The cache, for CACHERD.
     Cache,
-    /// A module file; content there before the download is kept.
+    /// A module file. Content that was there before the download is kept.
     File(String),
 }
 
 /// PUT and PUTFILE.
 #[derive(Debug, Default)]
 pub(crate) struct Upload {
-    /// `<data_len>`; none in stream mode.
+    /// `<data_len>`. `None` in stream mode.
     pub(crate) length: Option<u64>,
-    /// A module file's content, instead of what the host types.
+    /// The content of a module file, instead of what the host types.
     pub(crate) file: Option<Bytes>,
-    /// The prompt has gone.
+    /// The prompt was sent.
     pub(crate) prompted: bool,
     /// The last byte has been typed.
     pub(crate) complete: bool,
@@ -81,8 +81,8 @@ pub(crate) struct Upload {
     pub(crate) failed: Option<u16>,
 }
 
-impl Operation {
-    /// Marks `OK` as sent and says whose it is, unless it has gone or follows the result.
+impl PendingCommand {
+    /// Marks `OK` as sent and returns its command, unless `OK` was sent or follows the result.
     pub(crate) fn accept(&mut self) -> Option<(String, u32)> {
         if self.accepted || self.order == OkOrder::ResultFirst {
             return None;
