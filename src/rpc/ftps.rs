@@ -1,6 +1,6 @@
 //! `FtpsService`: each method reads its request, makes one call of the broker, and answers.
 //!
-//! Above 400 lines because a service is one `impl`; each of its 21 methods is short.
+//! Above 400 lines because a service is one `impl`; each of its methods is short.
 
 use tonic::{Request, Response, Streaming};
 

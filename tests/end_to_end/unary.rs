@@ -8,6 +8,7 @@ use crate::support::failure::failed;
 use crate::support::servers::{Security, Server, ServerKind};
 use crate::support::site::{Family, Site};
 use crate::support::tools;
+use simcom_talk::ftps::question::Question;
 
 /// Every call that works on a server, with a profile and with sessions.
 pub(crate) fn every_operation(site: &Site, server: &Server) {
@@ -40,7 +41,7 @@ pub(crate) fn the_service(site: &Site) {
     assert!(able.is_object(), "{able:#}");
     let told = call("ListCommandForms", &json!({}));
     let forms = told["forms"].as_array().expect("forms");
-    assert_eq!(forms.len(), 23, "19 test forms and 4 to read: {told:#}");
+    assert_eq!(forms.len(), Question::forms().len(), "{told:#}");
     let of = |command: &str| {
         let form = forms.iter().find(|form| form["command"] == command);
         form.unwrap_or_else(|| panic!("{command} is missing: {told:#}"))

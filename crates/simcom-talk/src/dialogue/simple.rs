@@ -36,41 +36,10 @@ enum State {
 }
 
 impl Simple {
-    /// Does nothing: only the standing is wanted.
-    pub(crate) fn stand() -> Self {
-        Self::new(Vec::new(), None)
-    }
-
-    /// Asks for the current directory.
-    pub(crate) fn working_directory() -> Self {
-        Self::new(vec![Command::WorkingDirectory], None)
-    }
-
-    /// Moves, and asks where to.
-    pub(crate) fn change_directory(path: RemotePath) -> Self {
-        let subject = Some(path.clone());
-        Self::new(
-            vec![Command::ChangeDirectory(path), Command::WorkingDirectory],
-            subject,
-        )
-    }
-
-    /// Creates a directory.
-    pub(crate) fn make_directory(path: RemotePath) -> Self {
-        Self::new(vec![Command::MakeDirectory(path.clone())], Some(path))
-    }
-
-    /// Removes a directory.
-    pub(crate) fn remove_directory(path: RemotePath) -> Self {
-        Self::new(vec![Command::RemoveDirectory(path.clone())], Some(path))
-    }
-
-    /// Deletes a file.
-    pub(crate) fn delete_file(path: RemotePath) -> Self {
-        Self::new(vec![Command::DeleteFile(path.clone())], Some(path))
-    }
-
-    fn new(commands: Vec<Command>, subject: Option<RemotePath>) -> Self {
+    /// Says these commands in this order. Without any, only the standing is wanted. If the server
+    /// refuses one, the dialogue looks for the name of the first command that has a path.
+    pub(crate) fn of(commands: Vec<Command>) -> Self {
+        let subject = commands.iter().find_map(Command::path).cloned();
         Self {
             commands,
             at: 0,

@@ -187,12 +187,15 @@ pub(super) enum Sentences {
 
 fn procedure(task: Task, transfer_type: TransferType) -> Box<dyn Procedure> {
     match task {
-        Task::Stand | Task::Repair(_) => Box::new(Simple::stand()),
-        Task::WorkingDirectory => Box::new(Simple::working_directory()),
-        Task::ChangeDirectory(path) => Box::new(Simple::change_directory(path)),
-        Task::MakeDirectory(path) => Box::new(Simple::make_directory(path)),
-        Task::RemoveDirectory(path) => Box::new(Simple::remove_directory(path)),
-        Task::DeleteFile(path) => Box::new(Simple::delete_file(path)),
+        Task::Stand | Task::Repair(_) => Box::new(Simple::of(vec![])),
+        Task::WorkingDirectory => Box::new(Simple::of(vec![Command::WorkingDirectory])),
+        Task::ChangeDirectory(path) => Box::new(Simple::of(vec![
+            Command::ChangeDirectory(path),
+            Command::WorkingDirectory,
+        ])),
+        Task::MakeDirectory(path) => Box::new(Simple::of(vec![Command::MakeDirectory(path)])),
+        Task::RemoveDirectory(path) => Box::new(Simple::of(vec![Command::RemoveDirectory(path)])),
+        Task::DeleteFile(path) => Box::new(Simple::of(vec![Command::DeleteFile(path)])),
         Task::Survey(what) => Box::new(Survey::new(what)),
         Task::List(path) => Box::new(List::new(path)),
         Task::Size(path) => Box::new(Size::new(path)),
