@@ -48,7 +48,7 @@ class Client:
         Request, Header = self.ftps.PutRequest, self.ftps.PutHeader
         header = Header(target=self.target, path=path, size=len(content))
         requests = [Request(header=header), Request(chunk=content)]
-        requests.append(Request(finish=self.ftps.PutFinish()))
+        requests.append(Request(finish=self.common.PutFinish()))
         return [*self.calls.Put(iter(requests))][-1].result
 
     def put_files(self, paths, content):

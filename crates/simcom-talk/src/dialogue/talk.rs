@@ -2,6 +2,7 @@
 
 mod abort_cost;
 mod climb;
+mod deliveries;
 mod dialogue;
 mod filling;
 mod handle;

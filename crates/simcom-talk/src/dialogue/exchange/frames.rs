@@ -93,7 +93,7 @@ impl Exchange {
     /// The block before was whole.
     fn prove(&mut self) -> Heard {
         self.content += self.unproven.len() as u64;
-        Heard::Content(self.unproven.split().freeze())
+        Heard::Content(self.unproven.take())
     }
 
     /// The block before was not what the module meant to send, and neither can be what follows.
@@ -119,7 +119,7 @@ impl Exchange {
                 self.timing.block
             };
         if ours {
-            self.unproven.extend_from_slice(&bytes);
+            self.unproven.push(bytes);
         }
         // A block longer than any that is known is handed on as it comes.
         if self.unproven.len() > LONGEST_BLOCK {
