@@ -36,10 +36,10 @@ class Process:
         fields = pathlib.Path(f"/proc/{self.child.pid}/stat").read_text().rpartition(")")[2].split()
         return int(fields[11]) / TICKS, int(fields[12]) / TICKS
 
-    def memory(self):
-        """Bytes of resident memory."""
-        for line in pathlib.Path(f"/proc/{self.child.pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Rss:"):
+    def memory(self, kind="VmRSS"):
+        """Bytes of resident memory; `RssAnon`: of them those that no file has."""
+        for line in pathlib.Path(f"/proc/{self.child.pid}/status").read_text().splitlines():
+            if line.startswith(f"{kind}:"):
                 return int(line.split()[1]) * 1024
         raise RuntimeError("the kernel does not tell the memory of a process")
 
