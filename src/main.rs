@@ -16,7 +16,7 @@ use clap_complete::Shell;
 use rustix::process::{DumpableBehavior, Signal, set_dumpable_behavior};
 #[cfg(feature = "emulator")]
 use simcom_emulator::serve::emulate::{self, EmulateArgs};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use zeroizing_alloc::ZeroAlloc;
 
@@ -189,8 +189,14 @@ fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
 
 /// A runtime in a process that survives a limit on the size of files (`LimitFSIZE=`): a write beyond it fails
 /// as on a full disk (setrlimit(2)).
+///
+/// It has one worker: there is one link, and each byte passes several tasks. With more workers most of
+/// the time goes into waking one another. Work on disks has threads of its own.
 fn runtime() -> io::Result<Runtime> {
-    let runtime = Runtime::new()?;
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
     let _context = runtime.enter();
     // Tokio's handler stays after this receiver is dropped.
     let _ = signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?;

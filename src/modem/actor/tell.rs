@@ -19,8 +19,8 @@ impl<C: Connector> ModemActor<C> {
                 changed
             });
         }
-        let running: Option<(JobId, Duration)> = match &self.purpose {
-            Purpose::Job(current) => Some((current.job.id.clone(), current.since)),
+        let running: Option<(&JobId, Duration)> = match &self.purpose {
+            Purpose::Job(current) => Some((&current.job.id, current.since)),
             Purpose::BringUp | Purpose::Mend(_) | Purpose::Leave => None,
         };
         let logged_in = self
@@ -38,7 +38,7 @@ impl<C: Connector> ModemActor<C> {
             let facts = self.dialogue.facts();
             let turned = std::mem::discriminant(&link) != std::mem::discriminant(&health.link);
             let changed = turned
-                || health.running != running
+                || health.running.as_ref().map(|(id, since)| (id, *since)) != running
                 || health.waiting != waiting
                 || health.logged_in != logged_in
                 || health.identity != facts.identity
@@ -50,7 +50,7 @@ impl<C: Connector> ModemActor<C> {
             }
             if changed {
                 health.link = link;
-                health.running = running;
+                health.running = running.map(|(id, since)| (id.clone(), since));
                 health.waiting = waiting;
                 health.logged_in = logged_in;
                 health.identity = facts.identity.clone();

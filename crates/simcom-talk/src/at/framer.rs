@@ -6,6 +6,7 @@
 //! More than 400 lines: nearly half are tests, which cut the same bytes in every way.
 
 use bytes::{Buf, Bytes, BytesMut};
+use memchr::memchr;
 
 use super::gap::{Gap, Gaps, HEAD};
 use super::line::is_sentence;
@@ -248,12 +249,8 @@ impl Framer {
     }
 
     fn find_lf(&mut self) -> Option<usize> {
-        let found = self
-            .buffer
-            .iter()
-            .skip(self.scanned)
-            .position(|byte| *byte == b'\n');
-        match found {
+        let unread = self.buffer.get(self.scanned..).unwrap_or_default();
+        match memchr(b'\n', unread) {
             Some(at) => Some(at + self.scanned),
             None => {
                 self.scanned = self.buffer.len();

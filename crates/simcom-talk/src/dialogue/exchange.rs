@@ -5,6 +5,7 @@ mod frames;
 mod names;
 mod response;
 mod under_way;
+mod unproven;
 
 pub(crate) use frames::Heard;
 pub(crate) use response::{Outcome, Response};

@@ -3,6 +3,7 @@
 
 mod abort_cost;
 mod climb;
+mod deliveries;
 mod dialogue;
 mod filling;
 mod handle;

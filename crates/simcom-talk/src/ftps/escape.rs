@@ -1,6 +1,7 @@
 //! The escaping of an upload in stream mode (SIMCom manual L1215).
 
 use bytes::{BufMut, Bytes, BytesMut};
+use memchr::{memchr2, memchr2_iter};
 
 /// Ends the stream: Ctrl-Z.
 pub const END: u8 = 0x1A;
@@ -9,20 +10,21 @@ pub(crate) const ETX: u8 = 0x03;
 /// Content as it goes on the wire: a 0x03 stands before each 0x03 and each 0x1A.
 #[must_use]
 pub fn escape(content: &Bytes) -> Bytes {
-    let special = content
-        .iter()
-        .filter(|byte| matches!(**byte, ETX | END))
-        .count();
+    let special = memchr2_iter(ETX, END, content).count();
     if special == 0 {
         return content.clone();
     }
     let mut wire = BytesMut::with_capacity(content.len() + special);
-    for byte in content {
-        if matches!(*byte, ETX | END) {
-            wire.put_u8(ETX);
-        }
-        wire.put_u8(*byte);
+    let mut rest = content.as_ref();
+    while let Some((plain, from)) = memchr2(ETX, END, rest).and_then(|at| rest.split_at_checked(at))
+    {
+        wire.extend_from_slice(plain);
+        wire.put_u8(ETX);
+        let (special, behind) = from.split_at(1);
+        wire.extend_from_slice(special);
+        rest = behind;
     }
+    wire.extend_from_slice(rest);
     wire.freeze()
 }
 

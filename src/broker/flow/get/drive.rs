@@ -22,9 +22,8 @@ use simcom_talk::dialogue::operation::{Delivery, Download, Output, Progress, Sta
 use simcom_talk::ftps::value::TransferType;
 
 /// Deliveries between the module and the spool: enough that neither waits for the other's next
-/// poll, and few enough to need little memory (a chunk is at most 1480 bytes on most firmware,
-/// SIMCom manual L1214).
-const DELIVERIES: usize = 8;
+/// poll, and few enough to need little memory (where content comes fast, one has 64 KiB).
+const DELIVERIES: usize = 2;
 
 /// A reader that has filled its spool is far behind, so others wait for it for only this fraction
 /// of `transfers.trickle`, the time of a caller that sends. A reader that reads makes room for a

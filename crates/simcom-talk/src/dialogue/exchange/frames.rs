@@ -94,7 +94,7 @@ impl Exchange {
     /// The last block was whole.
     fn prove(&mut self) -> Heard {
         self.content += self.unproven.len() as u64;
-        Heard::Content(self.unproven.split().freeze())
+        Heard::Content(self.unproven.take())
     }
 
     /// The last block was not what the module meant to send, and neither can be what follows.
@@ -120,7 +120,7 @@ impl Exchange {
                 self.timing.block
             };
         if ours {
-            self.unproven.extend_from_slice(&bytes);
+            self.unproven.push(bytes);
         }
         // A block longer than any that is known is handed on at once.
         if self.unproven.len() > LONGEST_BLOCK {

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::names::Names;
+use super::unproven::Unproven;
 use crate::at::{CommandLine, Expect, FinalCode};
 use crate::dialogue::moment::Moment;
 use crate::ftps::{Body, Command, CommandName, ResponseForm, Storage, StorageCommandName, Timing};
@@ -42,7 +43,7 @@ pub(crate) struct Exchange {
     pub(super) content: u64,
     /// A block that came whole. It is handed on when the next line shows that its count was right: a lost byte,
     /// or a line that slipped in, would shift the next line.
-    pub(super) unproven: BytesMut,
+    pub(super) unproven: Unproven,
     pub(super) garbled: bool,
     pub(super) said: Moment,
     /// The module echoed the line.
@@ -174,7 +175,7 @@ impl Exchange {
             literal: None,
             hasty: false,
             content: 0,
-            unproven: BytesMut::new(),
+            unproven: Unproven::default(),
             garbled: false,
             said: now,
             echoed: false,

@@ -53,8 +53,9 @@ impl Dialogue {
             Heard::Unsolicited(text) => self.hear_unsolicited(&text, now),
             Heard::Content(bytes) => {
                 if let Some(run) = &mut self.run {
-                    let delivery = run.task.content(bytes);
-                    run.deliveries.extend(delivery);
+                    if let Some(delivery) = run.task.content(bytes) {
+                        run.deliveries.push(delivery, now);
+                    }
                 }
             }
             Heard::Prompt => self.prompted(now),

@@ -34,15 +34,18 @@ impl Dialogue {
             if let Some(result) = self.done.take() {
                 return Step::Done(result);
             }
-            if let Some(delivery) = self.run.as_mut().and_then(Run::deliver) {
+            let receives = self.exchange.as_ref().is_some_and(Exchange::is_receiving);
+            let delivery = self.run.as_mut().and_then(|run| run.deliver(receives, now));
+            if let Some(delivery) = delivery {
                 return Step::Deliver(delivery);
             }
             if let Some(exchange) = &self.exchange {
                 if exchange.is_open() {
                     return self.fetch();
                 }
-                let deadline = exchange.deadline();
-                let until = self.held_until.map_or(deadline, |held| held.min(deadline));
+                let delivers_at = self.run.as_ref().and_then(Run::delivers_at);
+                let sooner = [self.held_until, delivers_at].into_iter().flatten();
+                let until = sooner.fold(exchange.deadline(), Moment::min);
                 return Step::Listen { until };
             }
             if let Some(wait) = &self.wait {

@@ -1,7 +1,6 @@
 //! The operation under way, and which part of the dialogue is acting for it.
 
-use std::collections::VecDeque;
-
+use super::deliveries::Deliveries;
 use crate::dialogue::ask::Ask;
 use crate::dialogue::bring_up::BringUp;
 use crate::dialogue::download::Download;
@@ -37,7 +36,7 @@ pub(super) struct Run {
     pub(super) held: Option<Held>,
     /// The standing was reached once.
     pub(super) begun: bool,
-    pub(super) deliveries: VecDeque<Delivery>,
+    pub(super) deliveries: Deliveries,
     /// Deliveries go with the result: the link is released before they are taken.
     pub(super) holds_back: bool,
     pub(super) abandoned: bool,
@@ -83,12 +82,17 @@ pub(super) struct Attempt {
 }
 
 impl Run {
-    /// What the owner is to deliver next.
-    pub(super) fn deliver(&mut self) -> Option<Delivery> {
+    /// What the owner is to deliver next. `receives`: the module sends content.
+    pub(super) fn deliver(&mut self, receives: bool, now: Moment) -> Option<Delivery> {
         if self.holds_back {
             return None;
         }
-        self.deliveries.pop_front()
+        self.deliveries.next(receives, now)
+    }
+
+    /// When more is to be delivered, although nothing comes from the module.
+    pub(super) fn delivers_at(&self) -> Option<Moment> {
+        self.deliveries.due().filter(|_| !self.holds_back)
     }
 
     /// Takes the response to the task's command. A server that refuses before it takes content
@@ -132,7 +136,7 @@ impl Run {
             activity: Activity::Task,
             held: None,
             begun: false,
-            deliveries: VecDeque::new(),
+            deliveries: Deliveries::default(),
             holds_back: false,
             abandoned: false,
             drain_until: None,

@@ -212,7 +212,7 @@ impl Dialogue {
         };
         let result = result.map(|output| match output {
             Output::DownloadYielded(begun) => Output::DownloadYielded(BegunDownload {
-                undelivered: run.deliveries.drain(..).collect(),
+                undelivered: run.deliveries.take_all(),
                 ..begun
             }),
             output => output,
