@@ -13,7 +13,7 @@ use simcom_talk::ftps::value::Offset;
 use libfuzzer_sys::fuzz_target;
 use link::{Link, nasty, on, path, pieces};
 
-#[path = "../../tests/pair/link.rs"]
+#[path = "../../crates/simcom-emulator/tests/pair/link.rs"]
 #[expect(dead_code, reason = "the tests use all of it")]
 mod link;
 

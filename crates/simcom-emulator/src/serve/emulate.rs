@@ -152,7 +152,8 @@ struct FaultsFile {
 ///
 /// # Errors
 ///
-/// The variants of [`Error`].
+/// [`Error::File`], [`Error::Toml`] and [`Error::BootTime`] for the options; [`Error::Link`],
+/// [`Error::Pty`], [`Error::Signals`] and [`Error::Output`] where the system refuses.
 pub async fn run(args: EmulateArgs) -> Result<(), Error> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;

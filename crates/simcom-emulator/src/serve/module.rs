@@ -88,7 +88,7 @@ impl Module {
     ///
     /// # Errors
     ///
-    /// Errors of reading and writing the stream.
+    /// The [`io::Error`] of reading or writing the stream.
     pub async fn serve<S>(&mut self, stream: &mut S) -> io::Result<Ended>
     where
         S: AsyncRead + AsyncWrite + Unpin,

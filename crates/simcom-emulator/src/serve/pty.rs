@@ -37,7 +37,7 @@ impl Pty {
     ///
     /// # Errors
     ///
-    /// The error with which the system refuses.
+    /// The [`io::Error`] with which the system refuses.
     pub fn open() -> io::Result<Self> {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let master = openpt(flags)?;
@@ -69,7 +69,7 @@ impl Pty {
     ///
     /// # Errors
     ///
-    /// Errors of the terminal, except that the host closed its side.
+    /// The [`io::Error`] of the terminal. A host that closes its side is none.
     pub async fn serve(&mut self, module: &mut Module) -> io::Result<Ended> {
         loop {
             match module.serve(self).await {
@@ -238,7 +238,8 @@ impl PortLink {
     ///
     /// # Errors
     ///
-    /// The error with which the file system refuses. `AlreadyExists` where `path` is something else.
+    /// The [`io::Error`] with which the file system refuses; [`io::ErrorKind::AlreadyExists`] where
+    /// `path` is something else.
     pub fn new(path: &Path, target: &Path) -> io::Result<Self> {
         // Root would otherwise replace `/dev/stdout` for the whole machine.
         let is_ours = std::fs::read_link(path).is_ok_and(|leads| leads.starts_with(PORTS));

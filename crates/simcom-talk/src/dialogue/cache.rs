@@ -27,7 +27,7 @@ pub(crate) struct Cache {
 /// What to do next with a cache.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Turn {
-    /// Say this.
+    /// Send this.
     Say(Command),
     /// The cache is empty: wait.
     Pause(Duration),

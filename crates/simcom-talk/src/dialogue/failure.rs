@@ -28,7 +28,7 @@ pub struct Failure {
     pub committed: Option<u64>,
     /// What an inquiry into the failure found.
     pub finding: Option<Finding>,
-    /// The file on the server may have changed: a command that writes or deletes a file was said, and
+    /// The file on the server may have changed: a command that writes or deletes a file was sent, and
     /// the server did not refuse it before it took content.
     pub touched: bool,
     /// The rungs of the repair ladder that the operation tried, in order.

@@ -100,7 +100,7 @@ impl Session {
     /// Takes the outcome of a command of the plan towards a standing.
     ///
     /// # Errors
-    /// The cause of the failed command, where the plan cannot go on.
+    /// The [`Cause`] of the failed command, where the plan cannot go on.
     pub(crate) fn follow(
         &mut self,
         command: &Command,

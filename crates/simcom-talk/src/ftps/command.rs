@@ -30,7 +30,7 @@ pub enum Command {
     WorkingDirectory,
     /// Sets the representation type (L1210).
     Type(TransferType),
-    /// Lists a directory (L1211). It is said from within, without a path.
+    /// Lists a directory (L1211). It is sent from within, without a path.
     List(Option<RemotePath>),
     /// Lists what the server takes this path for (L1211).
     ListPath(RemotePath),

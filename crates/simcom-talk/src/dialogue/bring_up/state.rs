@@ -19,11 +19,11 @@ pub(crate) struct BringUp {
     pub(super) setup: Setup,
     pub(super) steps: std::vec::IntoIter<Step>,
     pub(super) current: Option<Step>,
-    /// The step that is said once more after a pause.
+    /// The step that is sent once more after a pause.
     pub(super) again: Option<Step>,
-    /// The step that got no answer. It is said once more when the module answers again.
+    /// The step that got no answer. It is sent once more when the module answers again.
     pub(super) unanswered: Option<Step>,
-    /// Steps that are said before the next one in order.
+    /// Steps that are sent before the next one in order.
     pub(super) extra: VecDeque<Step>,
     /// The module has just started: its identity is believed only once two answers agree.
     pub(super) fresh: bool,
@@ -31,7 +31,7 @@ pub(crate) struct BringUp {
     pub(super) doubted: Option<String>,
     pub(super) asked: u32,
     pub(super) radio: Radio,
-    /// The last step that was said once more.
+    /// The last step that was sent once more.
     pub(super) repeated: Option<CommandName>,
     pub(super) contact: Contact,
     pub(super) facts: Facts,
@@ -127,7 +127,7 @@ impl BringUp {
 
     /// Asks everything once more, once the line is quiet.
     pub(super) fn restart(&mut self) {
-        info!("lines that may have been taken for answers came in between; asking anew");
+        info!("lines that may have been taken for answers came in between; asking again");
         let anew = Self::new(&self.setup, self.fresh);
         self.restarts += 1;
         let contact = Contact::Settle { tries: 0 };

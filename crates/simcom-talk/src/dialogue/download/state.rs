@@ -40,7 +40,7 @@ pub(crate) struct Download {
     pub(super) returned: bool,
     /// Others wait for the link.
     pub(super) yields: bool,
-    /// `got` when the last command was said.
+    /// `got` when the last command was sent.
     pub(super) mark: u64,
     pub(super) fruitless: u32,
     /// Why the last fruitless tries got no data connection.

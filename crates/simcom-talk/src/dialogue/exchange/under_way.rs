@@ -191,7 +191,7 @@ impl Exchange {
         self
     }
 
-    /// How long ago the command was said.
+    /// How long ago the command was sent.
     pub(crate) fn elapsed(&self, now: Moment) -> Duration {
         now - self.said
     }

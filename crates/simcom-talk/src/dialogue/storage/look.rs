@@ -183,7 +183,7 @@ impl Look {
         };
         let drive = drives.pop_front();
         let drive = drive.map(Drive::name).unwrap_or_default();
-        info!(drive, %cause, "the drive does not tell its room");
+        info!(drive, %cause, "the drive does not tell its free space");
         let failed = failure(cause, name, Stage::Device, self.tries);
         self.untold.get_or_insert(failed);
         self.next_drive()

@@ -134,7 +134,7 @@ impl Dialogue {
             Outcome::Failed(_) | Outcome::Done(_) => false,
         };
         if unheard {
-            info!("the module does not abort transfers; the daemon waits for them instead");
+            info!("the module does not abort transfers; the host waits for their end instead");
             self.profile.abort = false;
             self.facts.capabilities.profile.abort = false;
         }
