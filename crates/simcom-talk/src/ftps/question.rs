@@ -209,7 +209,7 @@ mod tests {
             .filter(|name| name.is_of_the_service());
         for name in service {
             let test = format!("{name}=?");
-            assert!(lines.iter().any(|line| *line == test), "{test}: {lines:?}");
+            assert!(lines.contains(&test), "{test}: {lines:?}");
         }
         for (form, text) in forms.into_iter().zip(lines) {
             assert_eq!(Question::new(&text), Ok(form), "{text}");
