@@ -52,10 +52,10 @@ impl Dialogue {
             Heard::Nothing => {}
             Heard::Unsolicited(text) => self.hear_unsolicited(&text, now),
             Heard::Content(bytes) => {
-                if let Some(run) = &mut self.run {
-                    if let Some(delivery) = run.task.content(bytes) {
-                        run.deliveries.push(delivery, now);
-                    }
+                if let Some(run) = &mut self.run
+                    && let Some(delivery) = run.task.content(bytes)
+                {
+                    run.deliveries.push(delivery, now);
                 }
             }
             Heard::Prompt => self.prompted(now),
