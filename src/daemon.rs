@@ -99,8 +99,8 @@ impl Daemon {
         let storage = Storage::open(config.durable.settings(), rpc::status::told)?;
         let options = ModemOptions {
             setup: module::setup(config, quirks),
+            patience: module::patience(),
             repair: config.repair.limits(),
-            ..ModemOptions::default()
         };
         let (modem, module) = Modem::spawn(module::connector(&config.module), options);
         let broker = Broker::new(modem, servers, config.limits());

@@ -37,7 +37,7 @@ A large file has {mib} MiB of random bytes.
   command typed on the port, less a call that touches no port.
 - System time is not counted: it is the terminal's, and a script has it as well.
 
-On {machine}.
+On {machine}. {note}
 
 ## What came out
 
@@ -62,7 +62,11 @@ def table(rows):
 
 def write(docs, options, rows, plots):
     text = TEXT.format(
-        rounds=options.rounds, mib=options.mib, machine=machine(), table=table(rows)
+        rounds=options.rounds,
+        mib=options.mib,
+        machine=machine(),
+        note=options.note,
+        table=table(rows),
     )
     if plots:
         text += PLOTS
@@ -94,4 +98,8 @@ def machine():
         if line.startswith("model name")
     ]
     name = names[0] if names else platform.machine()
-    return f"{os.cpu_count()} processors ({name}), Linux {platform.release().split('-')[0]}, Python {platform.python_version()}"
+    load = os.getloadavg()[1]
+    return (
+        f"{os.cpu_count()} processors ({name}), Linux {platform.release().split('-')[0]},"
+        f" Python {platform.python_version()}; the load average of the last five minutes was {load:.1f}"
+    )

@@ -3,7 +3,7 @@
 import collections
 
 from harness.row import Row, ratios, speed
-from harness.site import Daemon, Emulated, FtpServer, script
+from harness.site import Daemon, Emulated, script
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -66,7 +66,7 @@ def real_server(bench):
     """The same through the emulated module and a real FTP server, which are the limit here."""
     size = bench.bytes // 4
     seconds = collections.defaultdict(list)
-    server = FtpServer(bench.scratch)
+    server = bench.ftp_server()
     (server.root / "big").write_bytes(bench.random(size).read_bytes()[:size])
     program = bench.programs["cellftpd"]
     ours = Emulated(bench.scratch, "emulated", program)
@@ -77,7 +77,7 @@ def real_server(bench):
     for _ in bench.rounds():
         seconds["raw"].append(script("raw", others.link, "get", "/big", size))
         seconds["ours"].append(daemon.cellftp("get", "/big", "/dev/null"))
-    for process in (daemon, ours, others, server):
+    for process in (daemon, ours, others):
         process.end()
     behind = f"{speed(size, seconds['ours'])} against {speed(size, seconds['raw'])}"
     what = "Get through the emulated module and a real FTP server, against raw bytes"

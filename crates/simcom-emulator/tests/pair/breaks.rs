@@ -1,5 +1,7 @@
 //! Links that break in the middle of a stream, with servers that go on and servers that do not.
 
+use std::time::Duration;
+
 use crate::link::{Link, nasty, on, pieces};
 use crate::{both, get, put};
 use simcom_emulator::uplink::memory::Rest;
@@ -144,5 +146,25 @@ fn a_file_whose_last_byte_is_the_mark_that_ended_it_is_not_called_whole() {
         let outcome = link.run(on(put("/f")), pieces(&content));
         assert!(matches!(outcome.result, Ok(Output::Stored(_))));
         assert!(link.file("/f").unwrap() == content, "{family:?}");
+    }
+}
+
+#[test]
+fn content_that_is_gathered_is_whole_wherever_the_link_breaks() {
+    let content = nasty(200_000);
+    for family in both() {
+        for at in (0..200_000).step_by(40_000) {
+            for effect in [Effect::Reboot, Effect::Hangup, Effect::PdnDeactivated] {
+                let mut link = broken_at(family, &[(at, effect.clone())])
+                    .gathering(Duration::from_millis(5))
+                    .with_file("/f", &content);
+                let got = link.run(on(get("/f")), vec![]);
+                let Ok(Output::Delivered(delivered)) = got.result else {
+                    panic!("{family:?} {at} {effect:?}: {:?}", got.result)
+                };
+                assert_eq!(delivered.bytes, 200_000);
+                assert!(got.content == content, "{family:?} {at} {effect:?}");
+            }
+        }
     }
 }

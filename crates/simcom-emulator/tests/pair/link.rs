@@ -171,6 +171,17 @@ impl Link {
         self
     }
 
+    /// Content that comes fast is gathered; before anything was said.
+    pub(crate) fn gathering(mut self, gather: Duration) -> Self {
+        let patience = Patience {
+            gather,
+            ..Patience::default()
+        };
+        self.dialogue = Dialogue::new(Setup::default(), patience);
+        self.dialogue.handle_port_opened();
+        self
+    }
+
     /// Files are read through the cache and written in blocks, where the module can.
     pub(crate) fn piecewise(self) -> Self {
         self.with_setup(Setup {

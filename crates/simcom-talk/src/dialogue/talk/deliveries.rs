@@ -15,18 +15,24 @@ pub(super) struct Deliveries {
     queue: VecDeque<Delivery>,
     /// Content behind the queue.
     gathered: BytesMut,
-    /// When the first byte of it came.
-    since: Option<Moment>,
+    /// Until when it is gathered.
+    due: Option<Moment>,
+    /// For how long.
+    span: Duration,
 }
 
 /// Bytes of content that are gathered at most: what one message of a stream to a client has.
 const FULL: usize = 64 * 1024;
 
-/// How long content is gathered: about the time in which a port at 12 MB/s brings a full delivery. A block at
-/// 115200 baud takes 130 ms.
-const GATHERS: Duration = Duration::from_millis(5);
-
 impl Deliveries {
+    /// Content is gathered for so long.
+    pub(super) fn gathering(span: Duration) -> Self {
+        Self {
+            span,
+            ..Self::default()
+        }
+    }
+
     /// Adds one.
     pub(super) fn push(&mut self, delivery: Delivery, now: Moment) {
         let bytes = match delivery {
@@ -40,7 +46,7 @@ impl Deliveries {
             self.close();
         }
         if self.gathered.is_empty() {
-            self.since = Some(now);
+            self.due = Some(now + self.span);
         }
         self.gathered.extend_from_slice(&bytes);
     }
@@ -55,13 +61,13 @@ impl Deliveries {
         if let Some(delivery) = self.queue.pop_front() {
             return Some(delivery);
         }
-        let waits = goes_on && self.due().is_some_and(|due| now < due);
+        let waits = goes_on && self.due.is_some_and(|due| now < due);
         (!waits && !self.gathered.is_empty()).then(|| Delivery::Chunk(self.take()))
     }
 
     /// Until when content is gathered; `None` where there is none.
     pub(super) fn due(&self) -> Option<Moment> {
-        self.since.map(|since| since + GATHERS)
+        self.due
     }
 
     /// All of them, in their order.
@@ -72,7 +78,7 @@ impl Deliveries {
 
     /// Drops all of them.
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self::gathering(self.span);
     }
 
     /// What was gathered is complete.
@@ -84,7 +90,7 @@ impl Deliveries {
     }
 
     fn take(&mut self) -> Bytes {
-        self.since = None;
+        self.due = None;
         std::mem::take(&mut self.gathered).freeze()
     }
 }
@@ -93,13 +99,15 @@ impl Deliveries {
 mod tests {
     use super::*;
 
+    const SPAN: Duration = Duration::from_millis(5);
+
     fn chunk(len: usize) -> Delivery {
         Delivery::Chunk(vec![1; len].into())
     }
 
     #[test]
     fn content_that_comes_fast_is_one_delivery() {
-        let mut deliveries = Deliveries::default();
+        let mut deliveries = Deliveries::gathering(SPAN);
         let now = Moment::ORIGIN;
         deliveries.push(Delivery::Began { size: None }, now);
         assert_eq!(
@@ -118,8 +126,15 @@ mod tests {
     }
 
     #[test]
-    fn a_full_delivery_waits_for_nothing_and_others_keep_their_place() {
+    fn nothing_waits_where_nothing_is_gathered() {
         let mut deliveries = Deliveries::default();
+        deliveries.push(chunk(1), Moment::ORIGIN);
+        assert_eq!(deliveries.next(true, Moment::ORIGIN), Some(chunk(1)));
+    }
+
+    #[test]
+    fn a_full_delivery_waits_for_nothing_and_others_keep_their_place() {
+        let mut deliveries = Deliveries::gathering(SPAN);
         let now = Moment::ORIGIN;
         for _ in 0..FULL / 1024 + 1 {
             deliveries.push(chunk(1024), now);

@@ -126,6 +126,9 @@ pub struct Patience {
     pub port: Duration,
     /// How long the port may take no bytes: flow control may hold them while the network is slow.
     pub write: Duration,
+    /// How long content that comes fast is gathered, up to 64 KiB, before it is delivered. Zero: each block is
+    /// delivered as it comes.
+    pub gather: Duration,
 }
 
 impl Default for Patience {
@@ -135,6 +138,7 @@ impl Default for Patience {
             port: Duration::from_secs(40),
             // As long as the module may take to end an upload.
             write: Duration::from_secs(120),
+            gather: Duration::ZERO,
         }
     }
 }

@@ -20,7 +20,7 @@ impl Dialogue {
         if self.run.is_some() || self.done.is_some() {
             return Err(Busy);
         }
-        self.run = Some(Run::new(operation));
+        self.run = Some(Run::new(operation, self.patience.gather));
         Ok(())
     }
 

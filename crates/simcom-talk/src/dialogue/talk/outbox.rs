@@ -27,10 +27,13 @@ enum Item {
     Content(Bytes),
 }
 
-/// Bytes of content that are handed out at a time: as many as a piece of the source has, escaped, so that most
-/// pieces are one write. The owner hears the module between two parts of a write. An owner that
-/// writes all of it at once keeps a UART at 115200 baud busy with it for 0.7 s.
-const PIECE: usize = 8 * 1024;
+/// Bytes of content that are handed out at a time: what Linux's tty driver holds, a third of a second at 115200
+/// baud. Smaller ones stop the rest no sooner, since the driver has taken the next ones by then.
+const PIECE: usize = 4 * 1024;
+
+/// Bytes beyond them that are handed out with them: escapes make content longer, and a few bytes are no write of
+/// their own.
+const SURPLUS: usize = PIECE / 8;
 
 impl Outbox {
     /// Adds a command line, or a mark that means nothing on a command line.
@@ -55,7 +58,8 @@ impl Outbox {
             }
             Item::Content(mut bytes) => {
                 self.content = true;
-                let piece = bytes.split_to(bytes.len().min(PIECE));
+                let fits = bytes.len() <= PIECE + SURPLUS;
+                let piece = bytes.split_to(if fits { bytes.len() } else { PIECE });
                 if !bytes.is_empty() {
                     self.queue.push_front(Item::Content(bytes));
                 }

@@ -1,5 +1,7 @@
 //! The operation under way, and which part of the dialogue is acting for it.
 
+use std::time::Duration;
+
 use super::deliveries::Deliveries;
 use crate::dialogue::ask::Ask;
 use crate::dialogue::bring_up::BringUp;
@@ -117,7 +119,7 @@ impl Run {
     }
 
     /// Begins an operation.
-    pub(super) fn new(operation: Operation) -> Self {
+    pub(super) fn new(operation: Operation, gather: Duration) -> Self {
         let transfer_type = match &operation.standing {
             Standing::LoggedIn(place) => place.transfer_type,
             _ => TransferType::default(),
@@ -136,7 +138,7 @@ impl Run {
             activity: Activity::Task,
             held: None,
             begun: false,
-            deliveries: Deliveries::default(),
+            deliveries: Deliveries::gathering(gather),
             holds_back: false,
             abandoned: false,
             drain_until: None,
