@@ -120,7 +120,7 @@ pub enum Error {
     BootTime(f32),
     /// The link cannot be created.
     #[error("cannot link {path} to the port")]
-    PortLink {
+    Link {
         /// The link.
         path: PathBuf,
         /// What the system says.
@@ -175,7 +175,7 @@ async fn serve(args: &EmulateArgs, module: &mut Module) -> Result<(), Error> {
             .link
             .as_deref()
             .map(|path| {
-                PortLink::new(path, pty.path()).map_err(|source| Error::PortLink {
+                PortLink::new(path, pty.path()).map_err(|source| Error::Link {
                     path: path.to_owned(),
                     source,
                 })
