@@ -8,6 +8,7 @@ use crate::rpc::role;
 
 /// Who has which role, by the names that the daemon knows clients by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Roles {
     /// Who may work with servers.
@@ -43,10 +44,9 @@ impl Roles {
                 .map(|name| name.parse::<Who>())
                 .partition(Result::is_ok);
             let refused = unknown.into_iter().filter_map(Result::err);
-            problems
-                .extend(refused.map(|error: WhoError| {
-                    Problem::new(format!("roles.{key}"), error.to_string())
-                }));
+            problems.extend(
+                refused.map(|error: WhoError| Problem::new(["roles", key], error.to_string())),
+            );
             known.into_iter().flatten().collect()
         };
         let roles = role::Roles {

@@ -14,6 +14,7 @@ mod asking;
 #[expect(dead_code, reason = "other tests use the rest")]
 mod authority;
 mod config;
+mod config_help;
 #[path = "../support/disk.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod disk;
