@@ -143,7 +143,10 @@ fn run(args: Args) -> Result<ExitCode, Box<dyn Error>> {
     keep_memory_private()?;
     let load = || config::load(args.config.as_deref());
     match args.command {
-        None => serve(load()?)?,
+        None => {
+            let loaded = load()?;
+            serve(args.config, loaded)?;
+        }
         #[cfg(feature = "emulator")]
         Some(Command::Emulate(emulate)) => block_on(emulate::run(*emulate))??,
         #[cfg(feature = "demo")]
@@ -213,15 +216,16 @@ fn block_on<T>(work: impl Future<Output = T>) -> io::Result<T> {
     Ok(done)
 }
 
-fn serve(loaded: Loaded) -> Result<(), Box<dyn Error>> {
+fn serve(path: Option<PathBuf>, loaded: Loaded) -> Result<(), Box<dyn Error>> {
     // First of all, while this is the only thread.
     let passed = Passed::from_env()?;
     let (config, warnings) = loaded.into_config();
-    let _log = telemetry::init(&config.log)?;
+    let log = telemetry::init(&config.log)?;
     for warning in warnings {
         tracing::warn!("configuration: {warning}");
     }
-    Ok(runtime()?.block_on(daemon::run(&config, passed))?)
+    let running = daemon::run(config, path, passed, log.level());
+    Ok(runtime()?.block_on(running)?)
 }
 
 /// A runtime in a process that survives a limit on the size of files (`LimitFSIZE=`): a write beyond it fails

@@ -20,6 +20,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
 use tokio::sync::Notify;
 use tokio::time::sleep;
@@ -88,7 +89,7 @@ impl Default for Limits {
 /// The memory and disk that all spools share.
 #[derive(Debug)]
 pub(crate) struct Spools {
-    limits: Limits,
+    limits: ArcSwap<Limits>,
     memory: Arc<Places>,
     disk: Arc<Places>,
     /// Open files; each is a descriptor.
@@ -115,13 +116,23 @@ impl Spools {
             of_one: limits.disk_of_one,
         });
         Self {
-            limits,
+            limits: ArcSwap::from_pointee(limits),
             memory: Arc::new(memory),
             disk: Arc::new(disk),
             files: Arc::new(Places::new(FILES)),
             keepers: Mutex::default(),
             freed: Notify::new(),
         }
+    }
+
+    /// Takes over other bounds for spools that begin later, and what all may have on disk. The memory of all stays
+    /// as it was: other parts of the program have the rest of it.
+    pub(crate) fn reload(&self, limits: &Limits) {
+        self.disk.resize(Share {
+            in_all: limits.disk_in_all,
+            of_one: limits.disk_of_one,
+        });
+        self.limits.store(Arc::new(limits.clone()));
     }
 
     /// A spool for a writer that must not wait for its reader. It may use the disk. It is given up
@@ -131,7 +142,7 @@ impl Spools {
         owner: &Principal,
         stall: Duration,
     ) -> (Writer, Reader) {
-        self.open(owner, self.limits.disk, Some(stall))
+        self.open(owner, self.limits.load().disk, Some(stall))
     }
 
     /// A spool for a writer that can wait; it stays in memory. It keeps what was read, while there
@@ -177,6 +188,7 @@ impl Spools {
         };
         let spool = Arc::new(Spool {
             spools: Arc::clone(self),
+            limits: self.limits.load_full(),
             purse: purse(&self.disk),
             disk,
             state: Mutex::default(),
@@ -198,6 +210,8 @@ impl Spools {
 #[derive(Debug)]
 struct Spool {
     spools: Arc<Spools>,
+    /// The bounds that it began with.
+    limits: Arc<Limits>,
     /// The budget of its disk.
     purse: Purse,
     /// Bytes allowed on disk.
@@ -257,8 +271,8 @@ impl Spool {
     /// Appends to the memory if there is room.
     fn remember(&self, state: &mut State, part: &[u8]) -> bool {
         let len = part.len() as u64;
-        self.kept.shrink(self.spools.limits.keep);
-        let within = state.in_memory + len <= self.spools.limits.memory;
+        self.kept.shrink(self.limits.keep);
+        let within = state.in_memory + len <= self.limits.memory;
         if within && self.spools.take(&self.kept.purse, len) {
             state.accounted += len;
         } else if state.in_memory > 0 {
@@ -399,7 +413,7 @@ impl Writer {
             let Ok(file) = self.spool.spools.files.take(&self.spool.purse.principal) else {
                 return Ok(false);
             };
-            let ring = Ring::create(self.spool.spools.limits.directory.clone(), self.spool.disk)
+            let ring = Ring::create(self.spool.limits.directory.clone(), self.spool.disk)
                 .await
                 .map_err(WriteError::Io)?;
             let mut state = self.spool.state();

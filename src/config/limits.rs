@@ -108,6 +108,7 @@ pub(super) fn to_broker(
     Limits {
         usage: usage::Limits::default(),
         at_commands: module.allow_at_commands,
+        hides_paths: false,
         upkeep: Upkeep {
             idle_logout: module.idle_logout,
             keep_alive: module.keep_alive,

@@ -14,6 +14,8 @@ pub struct Log {
     /// A level (`error`, `warn`, `info`, `debug`, `trace` or `off`), or a list of a level and of levels for parts
     /// of the program, as `info,cellftp::modem=trace`.
     pub level: String,
+    /// Whether the line of an operation has its path.
+    pub paths: bool,
     /// The form of a line.
     pub format: Format,
 }
@@ -22,6 +24,7 @@ impl Default for Log {
     fn default() -> Self {
         Self {
             level: "info".into(),
+            paths: true,
             format: Format::default(),
         }
     }

@@ -30,6 +30,7 @@ mod root;
 mod schema;
 mod server;
 mod size;
+mod takeover;
 mod tls;
 mod transfers;
 mod tree;
@@ -53,6 +54,7 @@ pub use repair::{Bound, Highest, Repair};
 pub use roles::Roles;
 pub use root::Config;
 pub use server::{Floor, Priority, Secret, Security, ServerProfile, Verification, Yields};
+pub use takeover::Takeover;
 pub use tls::Tls;
 pub use transfers::{Download, Transfers, Upload};
 

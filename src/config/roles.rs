@@ -21,7 +21,7 @@ pub struct Roles {
 
 impl Default for Roles {
     fn default() -> Self {
-        let roles = role::Roles::default();
+        let roles = role::Assigned::default();
         let names = |list: Vec<Who>| list.iter().map(Who::to_string).collect();
         Self {
             transfer: names(roles.transfer),
@@ -36,7 +36,7 @@ impl Roles {
     ///
     /// # Errors
     /// A [`Problem`] for each key that is wrong.
-    pub fn resolve(&self) -> Result<role::Roles, Vec<Problem>> {
+    pub fn resolve(&self) -> Result<role::Assigned, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut list = |key: &str, names: &[String]| {
             let (known, unknown): (Vec<_>, Vec<_>) = names
@@ -49,7 +49,7 @@ impl Roles {
             );
             known.into_iter().flatten().collect()
         };
-        let roles = role::Roles {
+        let roles = role::Assigned {
             transfer: list("transfer", &self.transfer),
             module_files: list("module_files", &self.module_files),
             administer: list("administer", &self.administer),

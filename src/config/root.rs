@@ -68,6 +68,7 @@ impl Config {
     pub fn limits(&self) -> Limits {
         Limits {
             usage: self.budget.limits(self.transfers.upload),
+            hides_paths: !self.log.paths,
             ..limits::to_broker(&self.module, &self.queue, &self.sessions, &self.transfers)
         }
     }

@@ -79,7 +79,7 @@ impl Transfers {
                 let journal = Arc::clone(journal);
                 logins.spawn(async move { journal.login_works(server).await });
             }
-            while ready && attempts.len() < journal.settings.active {
+            while ready && attempts.len() < journal.settings().active {
                 let Some((hold, chore)) = journal.next() else {
                     break;
                 };
@@ -103,7 +103,7 @@ impl Transfers {
                 _ = sweep.tick() => journal.sweep().await,
                 () = sleep_or_never(expiry) => {
                     let recorded = journal.expire().await;
-                    not_before = recorded.err().map(|_| clock::now() + journal.settings.budget.backoff);
+                    not_before = recorded.err().map(|_| clock::now() + journal.settings().budget.backoff);
                 }
                 Some(_) = attempts.join_next() => {}
                 Some(_) = cancels.join_next() => {}
@@ -125,7 +125,7 @@ impl Transfers {
         chore: Chore,
         stop: CancellationToken,
     ) -> impl Future<Output = ()> + Send + use<> {
-        let broker = self.broker.clone();
+        let broker = self.broker.keeping_servers();
         async move {
             let Ok(record) = hold.record() else { return };
             let caller = Caller {
@@ -287,7 +287,7 @@ impl Attempt {
         let counted = verdict != Another::Uncounted;
         let tries = record.spent.attempts.max(1);
         let delay =
-            closed.unwrap_or_else(|| journal.settings.budget.delay(tries, fastrand::u64(..)));
+            closed.unwrap_or_else(|| journal.settings().budget.delay(tries, fastrand::u64(..)));
         tracing::info!(%transfer, %error, ?delay, "an attempt failed");
         self.hold
             .change(move |record, now| {
@@ -324,7 +324,7 @@ impl Attempt {
                     record.fail(journal.told_expired(record), now);
                     return false;
                 }
-                let Some(exhausted) = journal.settings.budget.exhausted(record) else {
+                let Some(exhausted) = journal.settings().budget.exhausted(record) else {
                     record.start(now);
                     return true;
                 };
@@ -372,7 +372,7 @@ impl Attempt {
             biased;
             () = self.stop.cancelled() => Err(Stop::Halted(Why::Stop)),
             _ = halt.asked(), if !is_heard => Ok(()),
-            () = sleep(journal.settings.budget.backoff) => Ok(()),
+            () = sleep(journal.settings().budget.backoff) => Ok(()),
         }
     }
 

@@ -27,6 +27,7 @@ mod paths;
 #[path = "../support/process.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod process;
+mod reload;
 mod secrets;
 mod site;
 mod stopping;

@@ -331,7 +331,7 @@ async fn one_that_makes_way_is_queued_again_and_ends_once() {
     let mut writing = broker.put(&me, header("/g")).unwrap();
     let whole = content(800_000);
     writing.push(Bytes::from(whole.clone())).await.unwrap();
-    let mut watcher = broker.watch(&caller("me"), &[]).unwrap();
+    let mut watcher = broker.watch(&caller("me"), Whose::Own, &[]).unwrap();
     let finishing = tokio::spawn(writing.finish(None));
     settle().await;
     let size = broker.size(&caller("asks"), &profile(), &path("/f")).await;

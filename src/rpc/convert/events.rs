@@ -163,6 +163,7 @@ impl From<About> for proto::OperationInfo {
             method: about.method.into(),
             principal: principal.map_or_else(String::new, ToString::to_string),
             profile: about.profile.as_deref().unwrap_or_default().into(),
+            path: about.path.as_deref().unwrap_or_default().into(),
             priority: proto::Priority::from(about.priority).into(),
             labels: labels(&about.labels),
         }
