@@ -161,7 +161,7 @@ fn run(args: Args) -> Result<ExitCode, Box<dyn Error>> {
         Some(Command::CheckConfig { strict }) => {
             let warnings = load()?.warnings;
             for warning in &warnings {
-                telemetry::last_words(&format!("cellftpd: warning: {warning}"));
+                telemetry::last_words(&format!("cellftpd: {warning}"));
             }
             if strict && !warnings.is_empty() {
                 return Ok(ExitCode::from(NOT_USABLE));

@@ -42,7 +42,7 @@ fn variable(name: &OsStr, value: &OsStr, tree: &Node, known: &Known) -> Result<N
     if !key.contains(SEPARATOR) {
         // Others use the prefix too: a cluster sets CELLFTPD_PORT for a service of that name.
         let rule = format!("sets no key{}", advice(&name, known));
-        return Err(Problem::at(place, rule).as_warning());
+        return Err(Problem::at(place, rule).into_warning());
     }
     let mut segments: Vec<String> = key.split(SEPARATOR).map(str::to_owned).collect();
     if let [section, profile, ..] = segments.as_mut_slice()
@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(
             told("CELLFTPD_LISTEN_TCP").as_deref(),
             Some(
-                "environment variable CELLFTPD_LISTEN_TCP: sets no key; did you mean \
+                "warning: environment variable CELLFTPD_LISTEN_TCP: sets no key; did you mean \
                  CELLFTPD_LISTEN__TCP?"
             )
         );

@@ -93,7 +93,7 @@ impl Problem {
         }
     }
 
-    pub(super) fn as_warning(self) -> Self {
+    pub(super) fn into_warning(self) -> Self {
         Self {
             severity: Severity::Warning,
             ..self
@@ -105,6 +105,9 @@ impl fmt::Display for Problem {
     /// One line: what a terminal would not show as it is, is escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::new();
+        if self.severity == Severity::Warning {
+            text += "warning: ";
+        }
         if let Some(place) = &self.place {
             text += &format!("{place}: ");
         }

@@ -100,13 +100,12 @@ fn resolve(
     let mut values = known.defaults();
     values.lay_over(given.clone());
     let config = fit(values, &known, &given, &mut problems);
-    let (warnings, problems): (Vec<_>, Vec<_>) = problems
-        .into_iter()
-        .partition(|problem| problem.severity == Severity::Warning);
+    problems.sort_by(|one, other| one.place.cmp(&other.place));
+    let is_error = |problem: &Problem| problem.severity == Severity::Error;
     match config {
-        Some(config) if problems.is_empty() => Ok(Loaded {
+        Some(config) if !problems.iter().any(is_error) => Ok(Loaded {
             config,
-            warnings,
+            warnings: problems,
             given,
         }),
         _ => Err(Error::Problems(problems)),
@@ -164,10 +163,8 @@ fn follows(problem: &Problem, replaced: &Key) -> bool {
     let [section @ .., name] = replaced.segments() else {
         return false;
     };
-    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let mut words = problem.rule.split(|c| !is_part(c));
     let is_beside = matches!(problem.key.segments(), [own @ .., _] if own == section);
     problem.key.is_in(replaced)
         || problem.rule.contains(&replaced.to_string())
-        || is_beside && words.any(|word| word == name)
+        || is_beside && problem.rule.contains(&format!("`{name}`"))
 }

@@ -4,6 +4,9 @@
 /// the longest variable about 50.
 const LONGEST: usize = 80;
 
+/// Words that begin like a known one are meant for it from so many letters on.
+const SHORTEST: usize = 4;
+
 /// The known word nearest to `word`; `None` where none is near. Case does not count, nor whether words are joined
 /// by `-` or `_`.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -16,8 +19,11 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     known
         .into_iter()
         .map(|candidate| {
-            let distance = strsim::damerau_levenshtein(&word, &plain(candidate));
-            (distance, candidate)
+            let known = plain(candidate);
+            // `user` for `username`.
+            let is_part = word.len() >= SHORTEST && known.starts_with(&word);
+            let distance = strsim::damerau_levenshtein(&word, &known);
+            (if is_part { most } else { distance }, candidate)
         })
         .filter(|(distance, _)| *distance <= most)
         .min_by_key(|(distance, _)| *distance)
@@ -41,6 +47,7 @@ mod tests {
             ("password-file", Some("password_file")),
             ("pasword_file", Some("password_file")),
             ("snii", Some("sni")),
+            ("pass", Some("password_file")),
             ("user", None),
             ("", None),
         ] {

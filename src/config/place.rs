@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Where a value was given.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// Places of one file are ordered by line and column.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     /// In a file, or about a whole file.
     File(Arc<str>),

@@ -71,7 +71,8 @@ fn schema() -> String {
     let settings = SchemaSettings::draft07().with_transform(NothingRequired);
     let mut schema = settings.into_generator().into_root_schema_for::<Config>();
     schema.insert("title".into(), "Configuration of cellftpd".into());
-    serde_json::to_string_pretty(&schema).unwrap() + "\n"
+    // A schema is JSON.
+    serde_json::to_string_pretty(&schema).unwrap_or_default() + "\n"
 }
 
 /// With `UPDATE_SCHEMA` in the environment, the file is written anew.

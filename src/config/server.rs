@@ -320,7 +320,7 @@ impl ServerProfile {
             }
             (_, Verification::None) => Verify::None,
             (_, Verification::Required) if !named => {
-                return Err("is empty, but `security` is TLS, and the modules know no authority of their own; allowed: a PEM file with \
+                return Err("is empty, but `security` is TLS and `verify` asks for a proof, and the modules know no authority of their own; allowed: a PEM file with \
                      the certificate that signed the server's, or with the server's own; or \
                      verify = \"none\", which lets anybody on the way read and change everything"
                     .into());

@@ -1,12 +1,13 @@
 //! Values as they were given, each with its place, and one layer over the other.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::key::Key;
 use super::place::Place;
 
-/// A value, and where it was given.
-#[derive(Debug, Clone)]
+/// A value, and where it was given. It may be a password: neither prints.
+#[derive(Clone)]
 pub(super) struct Node {
     /// The place of its key; `None` for a default.
     pub(super) place: Option<Place>,
@@ -14,7 +15,7 @@ pub(super) struct Node {
 }
 
 /// What a value is.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) enum Content {
     Text(String),
     Whole(i64),
@@ -24,6 +25,12 @@ pub(super) enum Content {
     Foreign(&'static str),
     List(Vec<Node>),
     Table(BTreeMap<String, Node>),
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Node(***)")
+    }
 }
 
 impl Node {

@@ -62,10 +62,16 @@ impl Reloader {
                     break;
                 },
             }
-            notify::reloading().await;
-            self.reload().await;
-            if !stop.is_cancelled() {
+            // A reload that is dropped has changed all or nothing; systemd, which may not read, keeps no end waiting.
+            let reload = async {
+                notify::reloading().await;
+                self.reload().await;
                 notify::reloaded().await;
+            };
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = reload => {}
             }
         }
         // The last handle of the broker lets the module go.

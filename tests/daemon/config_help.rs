@@ -265,7 +265,7 @@ fn a_variable_is_named_where_its_value_is_in_force() {
     assert_eq!(
         warnings(&loaded),
         [
-            "environment variable CELLFTPD_LISTEN_TCP: sets no key; did you mean \
+            "warning: environment variable CELLFTPD_LISTEN_TCP: sets no key; did you mean \
              CELLFTPD_LISTEN__TCP?"
         ]
     );

@@ -197,8 +197,8 @@ fn each_operation_says_whose_it_is_where_on_what_and_how_much() {
     ] {
         assert!(got.contains(part), "{part}: {got}");
     }
-    assert!(!cellftp(&["rm", "/none"]).status.success());
-    let failed = line(&log, &["method=\"DeleteFile\"", "failed"]);
+    assert!(!cellftp(&["get", "/none", "-"]).status.success());
+    let failed = line(&log, &["method=\"Get\"", "failed"]);
     for part in [&*me, "profile=\"s\"", "path=\"/none\"", "why="] {
         assert!(failed.contains(part), "{part}: {failed}");
     }

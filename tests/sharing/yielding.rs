@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use super::world::lively;
 use super::*;
 use cellftp::broker::api::Heard;
-use cellftp::broker::terms::{Caller, Priority, Why, Yields};
+use cellftp::broker::terms::{Caller, Priority, Whose, Why, Yields};
 use cellftp::broker::watch::{OperationChange, What};
 use cellftp::broker::{Limits, limits};
 use cellftp::modem::clock;
@@ -147,7 +147,10 @@ pub(crate) async fn told(
     world: &World,
     method: &'static str,
 ) -> (tokio::task::JoinHandle<()>, Arc<Mutex<Vec<String>>>) {
-    let mut watcher = world.broker.watch(&caller("watches"), &[]).unwrap();
+    let mut watcher = world
+        .broker
+        .watch(&caller("watches"), Whose::Own, &[])
+        .unwrap();
     let told = Arc::<Mutex<Vec<String>>>::default();
     let log = Arc::clone(&told);
     let watching = tokio::spawn(async move {

@@ -196,6 +196,7 @@ fn change_value(change: &Change) -> Value {
             "outcome": ended.outcome().as_str_name(),
             "failure": ended.failure.as_ref().map(failure_value),
             "on_link_seconds": seconds(ended.link_duration.as_ref()),
+            "moved_bytes": ended.moved_bytes,
         }}),
     }
 }

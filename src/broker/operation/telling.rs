@@ -183,7 +183,11 @@ impl Operation {
             self.operations.requests.ended(named, &ended);
         }
         self.operations.keep(ended);
-        self.tell(OperationChange::Ended { on_link, outcome });
+        self.tell(OperationChange::Ended {
+            on_link,
+            bytes,
+            outcome,
+        });
     }
 
     pub(super) fn tell(&self, change: OperationChange) {

@@ -52,7 +52,7 @@ pub enum What {
 pub enum SessionChange {
     /// It was opened.
     Opened,
-    /// Its client closed it.
+    /// Its client closed it, or a reload did: its profile leads to another account by now.
     Closed,
     /// Its lease ran out.
     Expired,
@@ -112,6 +112,8 @@ pub enum OperationChange {
     Ended {
         /// Time on the link.
         on_link: Duration,
+        /// Bytes that it has moved.
+        bytes: u64,
         /// Its result.
         outcome: Outcome,
     },

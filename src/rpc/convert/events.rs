@@ -102,12 +102,17 @@ impl From<OperationChange> for Change {
             OperationChange::Resumed { waited } => Self::Resumed(proto::OperationResumed {
                 waiting_duration: Some(duration(waited)),
             }),
-            OperationChange::Ended { on_link, outcome } => {
+            OperationChange::Ended {
+                on_link,
+                bytes,
+                outcome,
+            } => {
                 let (outcome, failure) = ending(outcome);
                 Self::Ended(proto::OperationEnded {
                     outcome: outcome.into(),
                     failure,
                     link_duration: Some(duration(on_link)),
+                    moved_bytes: signed(bytes),
                 })
             }
         }
