@@ -85,10 +85,8 @@ impl Reloaded {
         let output = self.cellftp(words);
         assert!(!output.status.success(), "{words:?} is done");
         let error: Value = serde_json::from_slice(&output.stderr).unwrap();
-        error["error"]["reason"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
+        let reason = error.pointer("/error/reason").and_then(Value::as_str);
+        reason.unwrap_or_default().to_owned()
     }
 
     fn stops(mut self) {
