@@ -23,7 +23,14 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
             // `user` for `username`.
             let is_part = word.len() >= SHORTEST && known.starts_with(&word);
             let distance = strsim::damerau_levenshtein(&word, &known);
-            (if is_part { most } else { distance }, candidate)
+            (
+                if is_part {
+                    distance.min(most)
+                } else {
+                    distance
+                },
+                candidate,
+            )
         })
         .filter(|(distance, _)| *distance <= most)
         .min_by_key(|(distance, _)| *distance)
