@@ -1,5 +1,6 @@
 //! The daemon: port, module, broker and server put together, from start to exit.
 
+mod certificates;
 mod descriptors;
 mod metrics;
 pub(crate) mod module;
@@ -11,6 +12,7 @@ use std::convert::Infallible;
 use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -28,9 +30,11 @@ use crate::rpc::listen::{self, TcpDoor, UnixDoor};
 use crate::rpc::role::Roles;
 use crate::rpc::server::{GRACE, IN_ORDER, LAST_WORD};
 use crate::rpc::{self, Doors, End, Served};
+use crate::telemetry::Level;
 use crate::transfers::{self, Storage, Transfers};
+use certificates::Certificates;
 pub use passed::Passed;
-use reload::Certificates;
+use reload::{Notice, Reloader};
 
 /// How long the module has to log out and close the port after the calls have ended: LOGOUT and STOP have 20 s
 /// each.
@@ -89,7 +93,11 @@ impl Daemon {
         let servers = config.servers()?;
         let quirks = config.module.quirks()?;
         let certificates = Certificates::of(&config.listen.tls)?;
-        let roles = config.roles.resolve().map_err(config::Error::Problems)?;
+        let roles: Roles = config
+            .roles
+            .resolve()
+            .map_err(config::Error::Problems)?
+            .into();
         // The sockets first: a daemon that nobody can reach must not touch the module, which may be another
         // daemon's.
         let doors = doors(config, passed, &certificates).await?;
@@ -193,23 +201,41 @@ impl Daemon {
     }
 }
 
-/// Runs the daemon until SIGINT or SIGTERM; a second signal shortens the shutdown. Reports to systemd where it
-/// is the parent.
+/// Runs the daemon until SIGINT or SIGTERM; a second signal shortens the shutdown. SIGHUP has it read the
+/// configuration at `path` again, and set the `level` of the log. Reports to systemd where it is the parent.
 ///
 /// # Errors
 /// Those of [`Daemon::open`] and [`Daemon::serve`]; [`Error::Signals`] where signals cannot be received;
 /// [`Error::Metrics`] where metrics cannot be served.
-pub async fn run(config: &Config, passed: Passed) -> Result<(), Error> {
+pub async fn run(
+    config: Config,
+    path: Option<PathBuf>,
+    passed: Passed,
+    level: Level,
+) -> Result<(), Error> {
     let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
     stop_on_signal(stop.clone(), hurry.clone())?;
     let hangup = signal(SignalKind::hangup()).map_err(Error::Signals)?;
-    let daemon = Daemon::open(config, passed).await?;
+    let daemon = Daemon::open(&config, passed).await?;
     let metrics = config.metrics.address().map(metrics::serve).transpose()?;
-    let supervisor = tokio::spawn(notify::keep_informed(daemon.health(), stop.clone()));
-    let reader = tokio::spawn(daemon.certificates.clone().read_at(hangup));
+    let notice = watch::Sender::<Notice>::new(None);
+    let informed = notify::keep_informed(daemon.health(), notice.subscribe(), stop.clone());
+    let supervisor = tokio::spawn(informed);
+    let reloader = Reloader {
+        path,
+        in_force: config,
+        broker: daemon.broker.clone(),
+        transfers: daemon.transfers.clone(),
+        roles: daemon.roles.clone(),
+        certificates: daemon.certificates.clone(),
+        level,
+        keeps_counts: daemon.keeper.is_some(),
+        notice,
+    };
+    let reloader = tokio::spawn(reloader.run(hangup, stop.clone()));
     let served = daemon.serve(stop, hurry).await;
     supervisor.abort();
-    reader.abort();
+    reloader.abort();
     if let Some(metrics) = metrics {
         metrics.abort();
     }

@@ -208,11 +208,8 @@ fn configuration(socket: &Path, ftp: SocketAddr, baud: u32) -> Result<Config, co
         ("CELLFTPD_SERVERS__DEMO__PORT", ftp.port().to_string()),
         ("CELLFTPD_MODULE__EMULATOR__KNOBS__BAUD", baud.to_string()),
     ];
-    config::parse(
-        "demo.toml",
-        CONFIG,
-        own.map(|(name, value)| (name.to_string(), value)),
-    )
+    let own = own.map(|(name, value)| (name.to_string(), value));
+    Ok(config::parse("demo.toml", CONFIG, own)?.config)
 }
 
 /// Commands to try while the daemon runs.

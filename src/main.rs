@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use cellftp::config::{self, Config};
+use cellftp::config::{self, Loaded};
 use cellftp::daemon::{self, Passed};
 #[cfg(feature = "demo")]
 use cellftp::demo;
@@ -47,9 +47,16 @@ enum Command {
     #[cfg(feature = "demo")]
     Demo(demo::DemoArgs),
     /// Read the configuration and say whether it is usable
-    CheckConfig,
-    /// Print the configuration in force, without secrets
+    #[command(after_help = CHECK_HELP)]
+    CheckConfig {
+        /// Warnings count as errors
+        #[arg(long)]
+        strict: bool,
+    },
+    /// Print the configuration in force and where each value was given, without secrets
     PrintConfig,
+    /// Print the JSON schema of the configuration, for editors
+    ConfigSchema,
     /// Look at the port, the module, the network and the servers, and say what is wrong
     Doctor(doctor::DoctorArgs),
     /// Print what completes the command line in a shell
@@ -66,11 +73,20 @@ enum Command {
 }
 
 const HELP: &str = "\
-Every key of the configuration can be set by a variable CELLFTPD_SECTION__KEY, for example \
-CELLFTPD_LISTEN__TCP=127.0.0.1:50051.
+The files conf.d/*.toml beside the configuration file go over it, in the order of their names, and variables \
+CELLFTPD_SECTION__KEY over all files, for example CELLFTPD_LISTEN__TCP=127.0.0.1:50051. SIGHUP has the daemon \
+read them again.
 
 Exit codes: 0 stopped by a signal, or done; 1 failed, or the doctor found a problem; 2 the command line or \
 the configuration is not usable.";
+
+const CHECK_HELP: &str = "\
+All that is wrong is told on standard error, one line each: FILE:LINE:COLUMN: KEY: what is wrong and what is allowed. \
+Nothing is changed, and neither the port nor a server is touched. A password or certificate that only systemd hands to \
+the service (LoadCredential=) cannot be looked at elsewhere: that is a warning.
+
+Exit codes: 0 the configuration is usable, perhaps with warnings; 1 standard output cannot be written; 2 the \
+configuration is not usable, or has warnings and --strict was given.";
 
 /// The exit code where the configuration is not usable, for systemd and scripts.
 const NOT_USABLE: u8 = 2;
@@ -83,7 +99,7 @@ fn main() -> ExitCode {
     match run(args) {
         Ok(code) => code,
         Err(error) => {
-            let code = if error.is::<config::Error>() || error.is::<doctor::Error>() {
+            let code = if is_unusable(error.as_ref()) {
                 NOT_USABLE
             } else {
                 1
@@ -98,6 +114,16 @@ fn main() -> ExitCode {
             ExitCode::from(code)
         }
     }
+}
+
+/// Whether the configuration is to blame, which does not get better by trying again.
+fn is_unusable(error: &(dyn Error + 'static)) -> bool {
+    error.is::<config::Error>()
+        || error.is::<doctor::Error>()
+        || matches!(
+            error.downcast_ref::<daemon::Error>(),
+            Some(daemon::Error::Config(_))
+        )
 }
 
 /// Prints help or version, or what is wrong with the command line.
@@ -117,23 +143,33 @@ fn run(args: Args) -> Result<ExitCode, Box<dyn Error>> {
     keep_memory_private()?;
     let load = || config::load(args.config.as_deref());
     match args.command {
-        None => serve(&load()?)?,
+        None => {
+            let loaded = load()?;
+            serve(args.config, loaded)?;
+        }
         #[cfg(feature = "emulator")]
         Some(Command::Emulate(emulate)) => block_on(emulate::run(*emulate))??,
         #[cfg(feature = "demo")]
         Some(Command::Demo(demo)) => block_on(demo::run(demo))??,
         Some(Command::Doctor(doctor)) => {
-            let found = block_on(doctor::run(doctor, load()?))??;
+            let found = block_on(doctor::run(doctor, load()?.config))??;
             print(&found.text)?;
             if !found.is_healthy {
                 return Ok(ExitCode::FAILURE);
             }
         }
-        Some(Command::CheckConfig) => {
-            load()?;
+        Some(Command::CheckConfig { strict }) => {
+            let warnings = load()?.warnings;
+            for warning in &warnings {
+                telemetry::last_words(&format!("cellftpd: {warning}"));
+            }
+            if strict && !warnings.is_empty() {
+                return Ok(ExitCode::from(NOT_USABLE));
+            }
             print("the configuration is usable\n")?;
         }
-        Some(Command::PrintConfig) => print(&load()?.to_redacted_toml()?)?,
+        Some(Command::PrintConfig) => print(&load()?.to_annotated_toml()?)?,
+        Some(Command::ConfigSchema) => print(config::SCHEMA)?,
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "cellftpd", &mut script);
@@ -180,11 +216,16 @@ fn block_on<T>(work: impl Future<Output = T>) -> io::Result<T> {
     Ok(done)
 }
 
-fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
+fn serve(path: Option<PathBuf>, loaded: Loaded) -> Result<(), Box<dyn Error>> {
     // First of all, while this is the only thread.
     let passed = Passed::from_env()?;
-    let _log = telemetry::init(&config.log)?;
-    Ok(runtime()?.block_on(daemon::run(config, passed))?)
+    let (config, warnings) = loaded.into_config();
+    let log = telemetry::init(&config.log)?;
+    for warning in warnings {
+        tracing::warn!("configuration: {warning}");
+    }
+    let running = daemon::run(config, path, passed, log.level());
+    Ok(runtime()?.block_on(running)?)
 }
 
 /// A runtime in a process that survives a limit on the size of files (`LimitFSIZE=`): a write beyond it fails

@@ -7,16 +7,17 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt;
 use std::io::{self, IsTerminal, Write as _};
 use std::panic::{self, PanicHookInfo};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::EnvFilter;
+use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::{self, FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, MakeWriter, SubscriberBuilder};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::TryInitError;
+use tracing_subscriber::{EnvFilter, Registry, reload};
 
 use crate::config;
 use flood::Flood;
@@ -31,6 +32,9 @@ pub enum Error {
     /// The level cannot be read.
     #[error("the log level cannot be read")]
     Level(#[from] tracing_subscriber::filter::ParseError),
+    /// Nothing is logged any more.
+    #[error("nothing is logged any more")]
+    Gone(#[from] reload::Error),
     /// The log is set up already.
     #[error("the log is set up already")]
     Twice(#[from] TryInitError),
@@ -44,6 +48,36 @@ pub enum Error {
 pub struct Log {
     lines: Lines,
     flood: Flood,
+    level: Level,
+}
+
+impl Log {
+    /// Its level, for whoever changes it.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        self.level.clone()
+    }
+}
+
+/// The level of the log, which can be changed while it is written.
+#[derive(Clone)]
+pub struct Level(Arc<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>);
+
+impl Level {
+    /// Sets another one, as `log.level` of the configuration has it.
+    ///
+    /// # Errors
+    /// [`Error::Level`] where it cannot be read, [`Error::Gone`] where nothing is logged any more. The level stays as
+    /// it was then.
+    pub fn set(&self, level: &str) -> Result<(), Error> {
+        Ok((self.0)(filter(level)?)?)
+    }
+}
+
+impl fmt::Debug for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Level")
+    }
 }
 
 /// Sends events, and panics too, to standard error, as configured.
@@ -55,9 +89,6 @@ pub struct Log {
 /// [`Error::Level`] where the level cannot be read, [`Error::Twice`] where the process logs already,
 /// [`Error::Thread`] where the system gives no thread.
 pub fn init(log: &config::Log) -> Result<Log, Error> {
-    use tracing_subscriber::layer::SubscriberExt as _;
-    use tracing_subscriber::util::SubscriberInitExt as _;
-
     let flood = Flood::start().map_err(Error::Thread)?;
     let told = flood.clone();
     let filter = filter(&log.level)?;
@@ -70,21 +101,39 @@ pub fn init(log: &config::Log) -> Result<Log, Error> {
     let lines = Lines::to(StandardError, move |lost| form.notice(lost))?;
     let to = lines.clone();
     let writer = move || to.clone();
-    match form {
-        Form::Journal => journal(filter, writer).with(flood).try_init()?,
-        Form::Json => plain(filter, writer)
-            .json()
-            .finish()
-            .with(flood)
-            .try_init()?,
-        Form::Text => plain(filter, writer)
-            .with_ansi(io::stderr().is_terminal())
-            .finish()
-            .with(flood)
-            .try_init()?,
-    }
+    let level = match form {
+        Form::Journal => begin(journal(filter, writer), flood)?,
+        Form::Json => begin(plain(filter, writer).json(), flood)?,
+        Form::Text => {
+            let colours = io::stderr().is_terminal();
+            begin(plain(filter, writer).with_ansi(colours), flood)?
+        }
+    };
     panic::set_hook(Box::new(panicked));
-    Ok(Log { lines, flood: told })
+    Ok(Log {
+        lines,
+        flood: told,
+        level,
+    })
+}
+
+/// Makes this the log of the process, with a level that can be changed.
+fn begin<N, E, W>(
+    builder: SubscriberBuilder<N, E, EnvFilter, W>,
+    flood: Flood,
+) -> Result<Level, Error>
+where
+    N: for<'a> FormatFields<'a> + Send + Sync + 'static,
+    E: FormatEvent<Registry, N> + Send + Sync + 'static,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tracing_subscriber::util::SubscriberInitExt as _;
+
+    let builder = builder.with_filter_reloading();
+    let handle = builder.reload_handle();
+    builder.finish().with(flood).try_init()?;
+    Ok(Level(Arc::new(move |filter| handle.reload(filter))))
 }
 
 /// Writes to standard error why the process ends. A standard error that takes nothing delays the exit by a
@@ -125,7 +174,7 @@ impl Form {
             Self::Text => format!("{time}  WARN {target}: {message} lost={lost}\n"),
             Self::Journal => format!(
                 "<{}>{target}: {message} lost={lost}\n",
-                Journal::priority(Level::WARN)
+                Journal::priority(tracing::Level::WARN)
             ),
             Self::Json => {
                 let fields = json!({ "message": message, "lost": lost });
@@ -172,14 +221,13 @@ where
 fn journal<W>(
     filter: EnvFilter,
     writer: W,
-) -> impl Subscriber + for<'a> LookupSpan<'a> + Send + Sync
+) -> SubscriberBuilder<format::DefaultFields, Journal, EnvFilter, W>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     plain(filter, writer)
         .with_ansi(false)
         .event_format(Journal::new())
-        .finish()
 }
 
 /// The filter of the log. The FTP client of the embedded emulator logs every line that it sends, passwords
@@ -215,12 +263,12 @@ impl Journal {
         )
     }
 
-    fn priority(level: Level) -> u8 {
+    fn priority(level: tracing::Level) -> u8 {
         match level {
-            Level::ERROR => 3,
-            Level::WARN => 4,
-            Level::INFO => 6,
-            Level::DEBUG | Level::TRACE => 7,
+            tracing::Level::ERROR => 3,
+            tracing::Level::WARN => 4,
+            tracing::Level::INFO => 6,
+            tracing::Level::DEBUG | tracing::Level::TRACE => 7,
         }
     }
 }
@@ -245,7 +293,7 @@ where
 mod tests {
     use super::*;
     use std::io::Write;
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     #[derive(Clone, Default)]
     struct Sink(Arc<Mutex<Vec<u8>>>);
@@ -265,7 +313,7 @@ mod tests {
     fn the_journal_gets_priorities_and_neither_time_nor_colours() {
         let sink = Sink::default();
         let writer = sink.clone();
-        let subscriber = journal(EnvFilter::new("info"), move || writer.clone());
+        let subscriber = journal(EnvFilter::new("info"), move || writer.clone()).finish();
         tracing::subscriber::with_default(subscriber, || {
             tracing::warn!(port = 1, "careful");
             tracing::info!("well");

@@ -23,6 +23,8 @@ pub struct Limits {
     pub usage: usage::Limits,
     /// Callers may send AT commands of their own.
     pub at_commands: bool,
+    /// The log has no paths of operations.
+    pub hides_paths: bool,
 }
 
 /// How long a caller may send or read nothing while bytes could move, before its operation fails.

@@ -87,6 +87,13 @@ impl Link {
         })
     }
 
+    /// Takes over other bounds of the queue. Whoever is admitted stays.
+    pub(crate) fn reload(&self, limits: Limits) {
+        self.queue().scheduler.reload(limits);
+        // Another patience may make another the next.
+        self.changed.notify_waiters();
+    }
+
     /// Admits an operation, or answers at once that the queue is full.
     pub(crate) fn admit(self: &Arc<Self>, principal: &Principal) -> Result<Slot, Full> {
         let key = self.queue().scheduler.admit(principal, clock::now())?;

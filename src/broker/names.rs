@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::time::{Instant, timeout};
 
@@ -31,7 +32,7 @@ const RECORD: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Names {
     writers: Mutex<Vec<Weak<Writer>>>,
-    servers: Arc<Servers>,
+    servers: Arc<ArcSwap<Servers>>,
     kept: OnceLock<Uploads>,
 }
 
@@ -102,7 +103,7 @@ pub(crate) enum Touch {
 
 impl Names {
     /// Names for a set of servers; transfers name servers by profile.
-    pub(crate) fn new(servers: Arc<Servers>) -> Self {
+    pub(crate) fn new(servers: Arc<ArcSwap<Servers>>) -> Self {
         Self {
             writers: Mutex::default(),
             servers,
@@ -259,7 +260,7 @@ impl Names {
 
     fn name_of(&self, claim: &Claim) -> Option<Name> {
         let choice = ServerChoice::Profile(claim.profile.clone());
-        let location = self.servers.resolve(&choice).ok()?;
+        let location = self.servers.load().resolve(&choice).ok()?;
         Name::within(&location, &claim.path)
     }
 
@@ -466,7 +467,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_who_has_written_takes_a_name_and_those_that_are_gone_are_forgotten() {
-        let names = Names::new(Arc::new(Servers::new([], true)));
+        let names = Names::new(Arc::new(ArcSwap::from_pointee(Servers::new([], true))));
         let begin = |name| names.begin(name, None, clock::now());
         let (first, other, perhaps) = (begin(any("/f")), begin(any("/g")), begin(any("/F")));
         assert!(!names.is_begun(&any("/f"), None));

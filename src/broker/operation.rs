@@ -13,7 +13,7 @@ mod stay;
 mod telling;
 
 use std::future::pending;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -42,6 +42,7 @@ use simcom_talk::dialogue::failure::{self, Ending};
 use simcom_talk::dialogue::operation::{
     self, Cleared, Delivery, Output, Progress, ProgressStage, Remains, Standing, Task,
 };
+use simcom_talk::ftps::storage::ModulePath;
 use simcom_talk::ftps::value::{RemotePath, Server};
 use stay::{Stay, is_yielded, load};
 
@@ -60,6 +61,10 @@ pub(crate) struct Operation {
     pub(crate) yields: Yields,
     priority: Priority,
     method: &'static str,
+    /// The path that it is about, on a server or on the module; empty where there is none, or are many.
+    path: OnceLock<Arc<str>>,
+    /// Whether the log has its path.
+    logs_paths: bool,
     /// Its server; `None` where it concerns the module alone.
     server: Option<Arc<Server>>,
     profile: ServerProfile,
@@ -134,6 +139,12 @@ struct Done {
 }
 
 impl Operation {
+    /// Tells which file of the module it is about.
+    pub(crate) fn is_about(&self, file: &ModulePath) {
+        // It is told once.
+        let _ = self.path.set(Arc::from(file.to_string()));
+    }
+
     /// Waits for the link and runs one job on it.
     pub(crate) async fn run(
         &self,

@@ -176,6 +176,11 @@ impl Scheduler {
         }
     }
 
+    /// Takes over other bounds. Whoever is admitted stays.
+    pub(crate) fn reload(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     /// Admits an operation; it keeps its place until it leaves.
     pub(crate) fn admit(&mut self, principal: &Principal, now: Instant) -> Result<QueueKey, Full> {
         let own = self.shares.get(principal).map_or(0, |share| share.admitted);

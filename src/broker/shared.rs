@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::catalogue::{Location, ProfileInfo, ServerProfile, Servers, SessionUse, Sessions};
-use super::limits::{Limits, Upkeep};
+use super::limits::Limits;
 use super::link::Link;
 use super::names::Names;
 use super::operation::{Admission, Feed, Operation, Operations};
@@ -46,6 +47,8 @@ use simcom_talk::ftps::value::NameCode;
 #[derive(Debug, Clone)]
 pub struct Broker {
     pub(super) shared: Arc<Shared>,
+    /// The servers of this handle; `None`: those in force.
+    kept: Option<Arc<Servers>>,
 }
 
 #[derive(Debug)]
@@ -54,13 +57,10 @@ pub(super) struct Shared {
     pub(super) operations: Arc<Operations>,
     pub(super) events: Arc<Events>,
     pub(super) sessions: Arc<Mutex<Sessions>>,
-    pub(super) servers: Arc<Servers>,
+    pub(super) servers: Arc<ArcSwap<Servers>>,
     pub(super) spools: Arc<Spools>,
-    pub(super) stall: Duration,
-    pub(super) trickle: Duration,
-    pub(super) upkeep: Upkeep,
     pub(super) usage: Arc<Usage>,
-    pub(super) limits: Limits,
+    pub(super) limits: ArcSwap<Limits>,
     pub(super) started: Instant,
 }
 
@@ -79,7 +79,7 @@ impl Broker {
     pub fn new(modem: Modem, servers: Servers, limits: Limits) -> Self {
         let events = Arc::<Events>::default();
         let sessions = Sessions::new(limits.sessions, Arc::clone(&events));
-        let servers = Arc::new(servers);
+        let servers = Arc::new(ArcSwap::from_pointee(servers));
         let names = Arc::new(Names::new(Arc::clone(&servers)));
         Self {
             shared: Arc::new(Shared {
@@ -89,13 +89,37 @@ impl Broker {
                 sessions: Arc::new(Mutex::new(sessions)),
                 servers,
                 spools: Arc::new(Spools::new(limits.spool.clone())),
-                stall: limits.stall.0,
-                trickle: limits.trickle.0,
-                upkeep: limits.upkeep,
                 usage: Usage::new(limits.usage),
-                limits,
+                limits: ArcSwap::from_pointee(limits),
                 started: clock::now(),
             }),
+            kept: None,
+        }
+    }
+
+    /// Takes over other servers and limits. What was admitted goes on with what it began with, but a data budget
+    /// holds for all at once. Sessions whose profile leads to another account by now are closed; those whose profile
+    /// is gone refuse work until there is one again.
+    ///
+    /// What the memory of all operations together may be stays as it was.
+    pub fn reload(&self, servers: Servers, limits: Limits) {
+        let mut sessions = self.sessions();
+        sessions.reload(limits.sessions, &servers);
+        drop(sessions);
+        self.shared.link.reload(limits.queue);
+        self.shared.usage.reload(limits.usage);
+        self.shared.spools.reload(&limits.spool);
+        self.shared.servers.store(Arc::new(servers));
+        self.shared.limits.store(Arc::new(limits));
+    }
+
+    /// The same broker, with the servers that are in force now for good: work of several steps goes on with what it
+    /// began with.
+    #[must_use]
+    pub(crate) fn keeping_servers(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            kept: Some(self.servers()),
         }
     }
 
@@ -112,17 +136,25 @@ impl Broker {
             .call_off(&caller.principal, operation)
             .await
         {
-            Some(ending) => Ok(Cancelled {
-                ending,
-                cost: clock::now().duration_since(wished),
-            }),
+            Some(ending) => {
+                let principal = &caller.principal;
+                tracing::info!(%principal, %operation, ?ending, "an operation was cancelled by a call");
+                Ok(Cancelled {
+                    ending,
+                    cost: clock::now().duration_since(wished),
+                })
+            }
             None => Err(Cause::OperationNotFound.into()),
         }
     }
 
     /// The servers that callers may use.
-    pub(crate) fn servers(&self) -> &Servers {
-        &self.shared.servers
+    #[must_use]
+    pub fn servers(&self) -> Arc<Servers> {
+        match &self.kept {
+            Some(kept) => Arc::clone(kept),
+            None => self.shared.servers.load_full(),
+        }
     }
 
     /// The writers of names.
@@ -146,20 +178,20 @@ impl Broker {
     /// The server profiles that a caller may use, in the order of their names.
     #[must_use]
     pub fn profiles(&self, caller: &Caller) -> Vec<ProfileInfo> {
-        self.shared.servers.used_by(&caller.principal)
+        self.servers().used_by(&caller.principal)
     }
 
     /// Whether a principal may know a server: a profile that the principal may use names it.
     #[must_use]
     pub fn may_know(&self, principal: &Principal, server: &LoggedIn) -> bool {
-        self.shared.servers.is_known_to(principal, server)
+        self.servers().is_known_to(principal, server)
     }
 
     /// The name of a server's profile; empty if none names it.
     #[must_use]
     pub fn profile_of(&self, server: &LoggedIn) -> String {
-        let name = self.shared.servers.name_of(server);
-        name.unwrap_or_default().to_owned()
+        let servers = self.servers();
+        servers.name_of(server).unwrap_or_default().to_owned()
     }
 
     /// The character code of names on a target's server; UTF-8 for an unknown target.
@@ -174,8 +206,8 @@ impl Broker {
 
     /// The bounds that callers share.
     #[must_use]
-    pub fn limits(&self) -> &Limits {
-        &self.shared.limits
+    pub fn limits(&self) -> Arc<Limits> {
+        self.shared.limits.load_full()
     }
 
     /// When the broker was created.
@@ -199,9 +231,10 @@ impl Broker {
     }
 
     pub(crate) fn patience(&self) -> Patience {
+        let limits = self.limits();
         Patience {
-            stall: self.shared.stall,
-            trickle: self.shared.trickle,
+            stall: limits.stall.0,
+            trickle: limits.trickle.0,
         }
     }
 
@@ -274,6 +307,10 @@ impl Broker {
         if let Some(allowance) = &allowance {
             allowance.open()?;
         }
+        let about = location
+            .as_ref()
+            .and_then(|location| location.about.as_ref())
+            .map(|path| Arc::from(path.to_string()));
         let (server, profile) = location
             .map(|location| (location.server, location.profile))
             .unzip();
@@ -287,7 +324,9 @@ impl Broker {
             profile,
             session,
             allowance: allowance.map(Arc::new),
-            stall: self.shared.stall,
+            stall: self.patience().stall,
+            about,
+            logs_paths: !self.limits().hides_paths,
             events: Arc::clone(&self.shared.events),
         };
         self.shared.operations.admit(&self.shared.link, admission)
@@ -307,7 +346,7 @@ impl Broker {
                 return Ok((location, Some(session)));
             }
         };
-        Ok((self.shared.servers.resolve(&choice)?, None))
+        Ok((self.servers().resolve(&choice)?, None))
     }
 
     /// The location of a session; the session does not expire while the second value lives.
@@ -316,9 +355,10 @@ impl Broker {
         caller: &Caller,
         id: &SessionId,
     ) -> Result<(Location, SessionUse), Cause> {
+        let servers = self.servers();
         let location = self
             .sessions()
-            .begin_use(&caller.principal, id, clock::now())?;
+            .begin_use(&caller.principal, id, &servers, clock::now())?;
         let session = SessionUse {
             sessions: Arc::clone(&self.shared.sessions),
             id: id.clone(),

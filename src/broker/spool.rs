@@ -18,10 +18,12 @@ use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
@@ -95,7 +97,7 @@ impl Default for Limits {
 /// The memory and disk that all spools share.
 #[derive(Debug)]
 pub(crate) struct Spools {
-    limits: Limits,
+    limits: ArcSwap<Limits>,
     memory: Arc<Places>,
     disk: Arc<Places>,
     /// Open files; each is a descriptor.
@@ -122,13 +124,23 @@ impl Spools {
             of_one: limits.disk_of_one,
         });
         Self {
-            limits,
+            limits: ArcSwap::from_pointee(limits),
             memory: Arc::new(memory),
             disk: Arc::new(disk),
             files: Arc::new(Places::new(FILES)),
             keepers: Mutex::default(),
             freed: Notify::new(),
         }
+    }
+
+    /// Takes over other bounds for spools that begin later, and what all may have on disk. The memory of all stays
+    /// as it was: other parts of the program have the rest of it.
+    pub(crate) fn reload(&self, limits: &Limits) {
+        self.disk.resize(Share {
+            in_all: limits.disk_in_all,
+            of_one: limits.disk_of_one,
+        });
+        self.limits.store(Arc::new(limits.clone()));
     }
 
     /// A spool for a writer that must not wait for its reader. It may use the disk. It is given up
@@ -138,7 +150,7 @@ impl Spools {
         owner: &Principal,
         stall: Duration,
     ) -> (Writer, Reader) {
-        self.open(owner, self.limits.disk, Some(stall))
+        self.open(owner, self.limits.load().disk, Some(stall))
     }
 
     /// A spool for a writer that can wait; it stays in memory. It keeps what was read, while there
@@ -167,7 +179,7 @@ impl Spools {
 
     /// Lock order: after the state of a spool, before the bytes that it keeps.
     fn keepers(&self) -> MutexGuard<'_, Vec<Weak<Kept>>> {
-        self.keepers.lock().unwrap_or_else(PoisonError::into_inner)
+        self.keepers.lock()
     }
 
     fn open(
@@ -180,12 +192,15 @@ impl Spools {
             places: Arc::clone(places),
             principal: owner.clone(),
         };
+        let limits = self.limits.load_full();
+        let kept = Arc::new(Kept::new(purse(&self.memory), limits.keep));
         let spool = Arc::new(Spool {
             spools: Arc::clone(self),
+            limits,
             purse: purse(&self.disk),
             disk,
             state: Mutex::default(),
-            kept: Arc::new(Kept::new(purse(&self.memory), self.limits.keep)),
+            kept,
             arrived: Notify::new(),
             taken: Notify::new(),
         });
@@ -204,6 +219,8 @@ impl Spools {
 #[derive(Debug)]
 struct Spool {
     spools: Arc<Spools>,
+    /// The bounds that it began with.
+    limits: Arc<Limits>,
     /// The budget of its disk.
     purse: Purse,
     /// Bytes allowed on disk.
@@ -258,15 +275,14 @@ impl State {
 
 impl Spool {
     fn state(&self) -> MutexGuard<'_, State> {
-        // No code panics while it holds the lock; and if one did, the state would still be valid.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Appends to the memory if there is room.
     fn remember(&self, state: &mut State, part: &[u8]) -> bool {
         let len = part.len() as u64;
         let filled = state.in_memory + len;
-        let within = filled <= self.spools.limits.memory;
+        let within = filled <= self.limits.memory;
         if !(within && self.account(state, filled)) && state.in_memory > 0 {
             return false;
         }
@@ -282,7 +298,7 @@ impl Spool {
     /// Takes memory until `bytes` bytes are accounted for.
     fn account(&self, state: &mut State, bytes: u64) -> bool {
         let missing = bytes.saturating_sub(state.accounted);
-        let room = self.spools.limits.memory.saturating_sub(state.accounted);
+        let room = self.limits.memory.saturating_sub(state.accounted);
         let kept = &self.kept;
         let taken = missing == 0
             || kept.take_ahead(missing, STEP.min(room))
@@ -420,7 +436,7 @@ impl Writer {
             let Ok(file) = self.spool.spools.files.take(&self.spool.purse.principal) else {
                 return Ok(false);
             };
-            let ring = Ring::create(self.spool.spools.limits.directory.clone(), self.spool.disk)
+            let ring = Ring::create(self.spool.limits.directory.clone(), self.spool.disk)
                 .await
                 .map_err(WriteError::Io)?;
             let mut state = self.spool.state();

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
 
+use arc_swap::ArcSwap;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
@@ -43,7 +44,7 @@ pub struct Limits {
 /// The data that one module has moved, and its limits.
 #[derive(Debug)]
 pub struct Usage {
-    limits: Limits,
+    limits: ArcSwap<Limits>,
     ledger: Mutex<Ledger>,
     /// When counting began.
     start: Instant,
@@ -70,7 +71,7 @@ impl Usage {
     pub(crate) fn new(limits: Limits) -> Arc<Self> {
         let start = clock::now();
         Arc::new(Self {
-            limits,
+            limits: ArcSwap::from_pointee(limits),
             ledger: Mutex::new(Ledger::new(Now {
                 wall: clock::wall(start).into(),
                 lived: Duration::ZERO,
@@ -129,12 +130,17 @@ impl Usage {
 
     /// The state of the limits that all principals share.
     pub(crate) fn limit_uses(&self) -> Vec<LimitUse> {
-        let limits = [(Scope::Module, self.limits.module); 1];
+        let limits = [(Scope::Module, self.limits.load().module); 1];
         let none = (Scope::Client, Limit::default());
         let ledger = self.ledger(self.now());
         ledger
             .limit_uses(&Account::default(), [limits[0], none, none])
             .collect()
+    }
+
+    /// Takes over other limits, which hold at once.
+    pub(crate) fn reload(&self, limits: Limits) {
+        self.limits.store(Arc::new(limits));
     }
 
     /// The present.
@@ -148,9 +154,10 @@ impl Usage {
 
     fn limits(&self, account: &Account, profile: Limit) -> [(Scope, Limit); 3] {
         // The daemon itself is no client.
-        let client = account.principal.as_ref().map(|_| self.limits.client);
+        let limits = self.limits.load();
+        let client = account.principal.as_ref().map(|_| limits.client);
         [
-            (Scope::Module, self.limits.module),
+            (Scope::Module, limits.module),
             (Scope::Profile, profile),
             (Scope::Client, client.unwrap_or_default()),
         ]

@@ -58,12 +58,16 @@ impl Client {
         .await
     }
 
-    /// Watches events from now on. The sessions do not expire meanwhile.
+    /// Watches events from now on; as [`Client::with_principal`] says, those of others too. The sessions do not expire
+    /// meanwhile.
     ///
     /// # Errors
     /// Those of every call ([`Client`]).
     pub async fn events(&self, session_ids: Vec<String>) -> Result<Events, Error> {
-        let request = self.request(WatchEventsRequest { session_ids });
+        let request = self.request(WatchEventsRequest {
+            session_ids,
+            principal: self.principal.clone(),
+        });
         let mut operations = self.operations.clone();
         let limit = Limit::of(self.timeout);
         let stream = self.unary(operations.watch_events(request)).await?;

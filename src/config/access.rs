@@ -7,6 +7,7 @@ use crate::broker::terms::{self, Who};
 
 /// Who may use a profile, by the names that the daemon knows clients by.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Access {
     /// Who may look at its server and read files.
@@ -28,8 +29,7 @@ impl Access {
                 match name.parse::<Who>() {
                     Ok(who) => known.push(who),
                     Err(error) => {
-                        let key = format!("access.{profile}.{key}");
-                        problems.push(Problem::new(key, error.to_string()));
+                        problems.push(Problem::new(["access", profile, key], error.to_string()));
                     }
                 }
             }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::Problem;
 use super::server::ServerProfile;
+use super::size;
 use super::transfers::Upload;
 use crate::broker::terms::Limit;
 use crate::broker::usage::Limits;
@@ -15,15 +16,24 @@ const STATE: &str = "STATE_DIRECTORY";
 
 /// Limits of estimated bytes over the air; 0: no limit. Days and months are those of UTC.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Budget {
     /// In a day, of all clients together.
+    #[serde(with = "size")]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::size"))]
     pub per_day: u64,
     /// In a month, of all clients together.
+    #[serde(with = "size")]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::size"))]
     pub per_month: u64,
     /// In a day, of one client.
+    #[serde(with = "size")]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::size"))]
     pub client_per_day: u64,
     /// In a month, of one client.
+    #[serde(with = "size")]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::size"))]
     pub client_per_month: u64,
     /// File that keeps the counts while the daemon is down; empty: `usage.json` in the state directory that
     /// systemd gives the service, where it gives one.

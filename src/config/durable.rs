@@ -6,17 +6,23 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::error::{Problem, at_least_one, positive};
+use super::size;
 use crate::transfers::{Budget, Settings};
 
 /// Transfers that outlive their caller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Durable {
     /// Directory of their files; empty: the daemon keeps no transfers.
     pub directory: PathBuf,
     /// Bytes of all their files.
+    #[serde(with = "size")]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::size"))]
     pub disk_in_all: u64,
     /// Bytes of the files of one client.
+    #[serde(with = "size")]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::size"))]
     pub disk_per_client: u64,
     /// Transfers, ended ones included.
     pub max_transfers: usize,
@@ -26,22 +32,27 @@ pub struct Durable {
     pub active: usize,
     /// How long an ended transfer is kept.
     #[serde(with = "humantime_serde")]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::time"))]
     pub max_age: Duration,
     /// How long a half received upload is kept.
     #[serde(with = "humantime_serde")]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::time"))]
     pub unfinished_age: Duration,
     /// Attempts of one transfer.
     pub attempts: u32,
     /// Time of all attempts of one transfer.
     #[serde(with = "humantime_serde")]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::time"))]
     pub give_up_after: Duration,
     /// Bytes over the link for one transfer, as a multiple of its size.
     pub resend_limit: u32,
     /// Time before the second attempt.
     #[serde(with = "humantime_serde")]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::time"))]
     pub backoff: Duration,
     /// The longest time between two attempts.
     #[serde(with = "humantime_serde")]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::time"))]
     pub max_backoff: Duration,
 }
 

@@ -12,6 +12,7 @@ use crate::broker::{catalogue, scheduler, spool, usage};
 
 /// Operations that wait for the link or have it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Queue {
     /// Operations in all.
@@ -20,6 +21,7 @@ pub struct Queue {
     pub per_client: usize,
     /// How long an operation may wait before it has its turn by fairness alone.
     #[serde(with = "humantime_serde")]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::time"))]
     pub patience: Duration,
 }
 
@@ -48,6 +50,7 @@ impl Queue {
 
 /// Virtual sessions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Sessions {
     /// Sessions in all.
@@ -56,9 +59,11 @@ pub struct Sessions {
     pub max_per_client: usize,
     /// How long a session lives unused, where its client does not say.
     #[serde(with = "humantime_serde")]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::time"))]
     pub lease: Duration,
     /// The longest lease that a client can have.
     #[serde(with = "humantime_serde")]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::time"))]
     pub max_lease: Duration,
 }
 
@@ -103,6 +108,7 @@ pub(super) fn to_broker(
     Limits {
         usage: usage::Limits::default(),
         at_commands: module.allow_at_commands,
+        hides_paths: false,
         upkeep: Upkeep {
             idle_logout: module.idle_logout,
             keep_alive: module.keep_alive,

@@ -20,14 +20,17 @@ const MAX_PATH: usize = 107 - 11;
 
 /// Where the daemon listens: on a unix socket, a TCP port, or both.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Listen {
     /// Path of a unix socket; empty: none.
     pub unix: PathBuf,
     /// Permission bits of the socket: who may write to it may use the daemon.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub unix_mode: Mode,
     /// Address and port, a loopback one unless there is TLS; empty: none.
     #[serde(with = "optional")]
+    #[cfg_attr(test, schemars(with = "String"))]
     pub tcp: Option<TcpAddress>,
     /// Connections in all.
     pub connections: usize,
@@ -35,6 +38,7 @@ pub struct Listen {
     pub connections_per_client: usize,
     /// How long a connection without a call stays.
     #[serde(with = "humantime_serde")]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::time"))]
     pub idle: Duration,
     /// TLS at the TCP port.
     pub tls: Tls,

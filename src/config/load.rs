@@ -1,48 +1,71 @@
 //! The sources of the configuration, each laid over the one before.
 
-use std::fs;
+use std::ffi::OsString;
 use std::path::Path;
+use std::sync::Arc;
 
-use figment::error::{Actual, Kind};
-use figment::providers::Serialized;
-use figment::value::{Dict, Map};
-use figment::{Figment, Metadata, Profile, Provider};
+use serde::Deserialize as _;
 
-use super::env::Variables;
-use super::error::{Error, Problem};
+use super::error::{Error, MOST, Problem, Severity};
+use super::fault::Fault;
+use super::file::Pipes;
+use super::key::Key;
+use super::known::Known;
 use super::root::Config;
+use super::tree::Node;
+use super::{document, env, files, print};
 
-/// The file that is read where no path is given.
-pub const DEFAULT_PATH: &str = "/etc/cellftpd/cellftpd.toml";
+/// A configuration that is usable, and where each value was given.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// What the daemon can do without, and a person should know.
+    pub warnings: Vec<Problem>,
+    given: Node,
+}
 
-/// Reads the configuration.
+impl Loaded {
+    /// The configuration and the warnings alone. What else was read, with all its passwords, is wiped.
+    #[must_use]
+    pub fn into_config(self) -> (Config, Vec<Problem>) {
+        (self.config, self.warnings)
+    }
+
+    /// The configuration as TOML, with every value that is in force, where each was given, and without secrets.
+    /// The emulated module is in it only where it is used.
+    ///
+    /// # Errors
+    /// [`toml::ser::Error`] where a value has no form in TOML.
+    pub fn to_annotated_toml(&self) -> Result<String, toml::ser::Error> {
+        print::annotated(&self.config, &self.given)
+    }
+}
+
+/// Reads the configuration: the defaults, the file, its drop-ins (`conf.d/*.toml` beside it, in the order of their
+/// names) and the environment, each over the one before.
 ///
-/// Without a path, [`DEFAULT_PATH`] is read where it exists. The environment's variables are
+/// Without a path, [`DEFAULT_PATH`](super::DEFAULT_PATH) is read where it exists. The environment's variables are
 /// `CELLFTPD_SECTION__KEY`, for example `CELLFTPD_LISTEN__TCP`.
 ///
 /// # Errors
-/// [`Error::Read`] where the file cannot be read. [`Error::Problems`] with all that is wrong in it or in the
-/// environment.
-pub fn load(path: Option<&Path>) -> Result<Config, Error> {
-    let explicit = path.is_some();
-    let path = path.unwrap_or(Path::new(DEFAULT_PATH));
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !explicit => String::new(),
-        Err(source) => {
-            return Err(Error::Read {
-                path: path.into(),
-                source,
-            });
-        }
-    };
-    parse(
-        &path.display().to_string(),
-        &text,
-        std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        }),
-    )
+/// [`Error::Problems`] with all that is wrong, each with its place.
+pub fn load(path: Option<&Path>) -> Result<Loaded, Error> {
+    load_files(path, Pipes::Allowed)
+}
+
+/// The same once more, while the daemon runs: never waits for who writes to a pipe.
+///
+/// # Errors
+/// As [`load`]; also where a file is a pipe.
+pub fn load_again(path: Option<&Path>) -> Result<Loaded, Error> {
+    load_files(path, Pipes::Refused)
+}
+
+fn load_files(path: Option<&Path>, pipes: Pipes) -> Result<Loaded, Error> {
+    let (mut files, mut problems) = (Node::empty(), Vec::new());
+    files::lay_over(&mut files, path, pipes, &mut problems);
+    resolve(files, std::env::vars_os(), problems)
 }
 
 /// Reads the configuration from the text of a file and from variables of the environment.
@@ -54,127 +77,94 @@ pub fn parse(
     name: &str,
     text: &str,
     environment: impl IntoIterator<Item = (String, String)>,
-) -> Result<Config, Error> {
-    let figment = Figment::from(Serialized::defaults(Config::default())).merge(Named {
-        name,
-        table: read(name, text)?,
-    });
-    let figment = Variables::new(environment).merge_into(figment);
-    let config: Config = figment.extract().map_err(|error| {
-        Error::Problems(
-            error
-                .into_iter()
-                .map(|error| from_figment(&error))
-                .collect(),
-        )
-    })?;
-    let mut problems = config.problems();
-    for problem in &mut problems {
-        problem.source = origin(&figment, &problem.key);
-    }
-    if problems.is_empty() {
-        Ok(config)
-    } else {
-        Err(Error::Problems(problems))
-    }
+) -> Result<Loaded, Error> {
+    let mut problems = Vec::new();
+    let file = document::read(&Arc::from(name), text.as_bytes(), &mut problems);
+    let environment = environment.into_iter();
+    let environment = environment.map(|(name, value)| (name.into(), value.into()));
+    resolve(file, environment, problems)
 }
 
-/// A table, with the name of its file.
-struct Named<'a> {
-    name: &'a str,
-    table: toml::Table,
-}
-
-impl Provider for Named<'_> {
-    fn metadata(&self) -> Metadata {
-        Metadata::named(self.name.to_owned())
+/// The configuration of the files' values and the environment.
+fn resolve(
+    mut given: Node,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    mut problems: Vec<Problem>,
+) -> Result<Loaded, Error> {
+    // Of a file that cannot be read nobody knows the keys: what is said about them would be wrong.
+    if !problems.is_empty() {
+        return Err(Error::Problems(problems));
     }
-
-    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        Serialized::defaults(&self.table).data()
+    let known = Known::new();
+    env::lay_over(&mut given, environment, &known, &mut problems);
+    let mut values = known.defaults();
+    values.lay_over(given.clone());
+    let config = fit(values, &known, &given, &mut problems);
+    problems.sort_by(|one, other| one.place.cmp(&other.place));
+    let is_error = |problem: &Problem| problem.severity == Severity::Error;
+    match config {
+        Some(config) if !problems.iter().any(is_error) => Ok(Loaded {
+            config,
+            warnings: problems,
+            given,
+        }),
+        _ => Err(Error::Problems(problems)),
     }
 }
 
-/// The file's text as a table. Errors name the line and do not quote it, since it may have a password.
-fn read(name: &str, text: &str) -> Result<toml::Table, Error> {
-    toml::from_str(text).map_err(|error| {
-        let before = error
-            .span()
-            .and_then(|span| text.get(..span.start))
-            .unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        Error::Problems(vec![Problem {
-            source: format!("{name}:{line}"),
-            key: String::new(),
-            rule: format!("is no TOML: {}", error.message()),
-        }])
-    })
-}
-
-fn from_figment(error: &figment::Error) -> Problem {
-    let rule = match &error.kind {
-        Kind::UnknownField(field, allowed) => {
-            format!(
-                "there is no key `{field}`; allowed: `{}`",
-                allowed.join("`, `")
-            )
+/// The values as a configuration. A value that does not fit is told, and replaced by its default, so that the
+/// others are looked at as well.
+fn fit(
+    mut values: Node,
+    known: &Known,
+    given: &Node,
+    problems: &mut Vec<Problem>,
+) -> Option<Config> {
+    let defaults = known.defaults();
+    let mut replaced: Vec<Key> = Vec::new();
+    let config = loop {
+        match Config::deserialize(&values) {
+            Ok(config) => break config,
+            Err(fault) => {
+                let key = fault.key();
+                problems.push(told(&fault, &key, known, given));
+                let is_replaced = values.reset(&key, Some(&defaults));
+                if !is_replaced || problems.len() >= MOST {
+                    return None;
+                }
+                // Whoever misspelt a key did not forget it.
+                if let (Some(meant), [section @ .., _]) = (fault.meant(), key.as_slice()) {
+                    replaced.push(Key::from(section.to_vec()).join(meant));
+                }
+                replaced.push(key.into());
+            }
         }
-        Kind::Message(message) => message.trim_end().to_owned(),
-        // The error of humantime has no example.
-        Kind::InvalidType(found, wanted) | Kind::InvalidValue(found, wanted)
-            if wanted == "a duration" =>
-        {
-            format!("is {found}; allowed: a time in quotes, as \"90s\", \"10m\" or \"1h 30m\"")
-        }
-        // The value may be a password in the place of its profile.
-        Kind::InvalidType(found, wanted)
-            if ["map", "struct"].iter().any(|t| wanted.contains(t)) =>
-        {
-            format!("is {}, a table belongs here", kind_of(found))
-        }
-        kind => kind.to_string(),
     };
-    let source = error
-        .metadata
-        .as_ref()
-        .map(|metadata| metadata.name.to_string());
+    let broken = config.problems().into_iter();
+    let broken = broken.filter(|problem| !replaced.iter().any(|key| follows(problem, key)));
+    problems.extend(broken.map(|problem| Problem {
+        place: given.place_of(problem.key.segments()).cloned(),
+        ..problem
+    }));
+    Some(config)
+}
+
+fn told(fault: &Fault, key: &[String], known: &Known, given: &Node) -> Problem {
+    let elsewhere = key.last().and_then(|name| known.section_of(name));
     Problem {
-        source: source.unwrap_or_default(),
-        key: error.path.join("."),
-        rule,
+        place: given.place_of(key).cloned(),
+        ..Problem::new(Key::from(key.to_vec()), fault.rule(elsewhere.as_deref()))
     }
 }
 
-/// The type of a value, without the value.
-fn kind_of(found: &Actual) -> &'static str {
-    match found {
-        Actual::Bool(_) => "true or false",
-        Actual::Unsigned(_) | Actual::Signed(_) | Actual::Float(_) => "a number",
-        Actual::Char(_) | Actual::Str(_) => "a text",
-        Actual::Bytes(_) => "bytes",
-        Actual::Unit | Actual::Option => "nothing",
-        Actual::Seq => "a list",
-        Actual::Map => "a table",
-        _ => "something else",
-    }
-}
-
-/// Where a value came from; empty for defaults.
-fn origin(figment: &Figment, key: &str) -> String {
-    let mut key = key;
-    loop {
-        if let Some(metadata) = figment.find_metadata(key) {
-            let is_default = metadata.name.contains("Config");
-            return if is_default {
-                String::new()
-            } else {
-                metadata.name.to_string()
-            };
-        }
-        // A key that is missing belongs to its section's source.
-        match key.rsplit_once('.') {
-            Some((section, _)) => key = section,
-            None => return String::new(),
-        }
-    }
+/// Whether a rule is broken only because the value of `replaced` is not the one that was meant: a rule that looks
+/// at a second key names it, in its own section without the section.
+fn follows(problem: &Problem, replaced: &Key) -> bool {
+    let [section @ .., name] = replaced.segments() else {
+        return false;
+    };
+    let is_beside = matches!(problem.key.segments(), [own @ .., _] if own == section);
+    problem.key.is_in(replaced)
+        || problem.rule.contains(&replaced.to_string())
+        || is_beside && problem.rule.contains(&format!("`{name}`"))
 }

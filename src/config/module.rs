@@ -1,12 +1,13 @@
 //! `[module]`: the cellular module and its port.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
-use std::{fmt, fs};
 
 use serde::{Deserialize, Serialize};
 
 use super::error::{Error, Problem};
+use super::file::{self, Pipes};
 use crate::broker::limits::Upkeep;
 #[cfg(feature = "emulator")]
 use simcom_emulator::{Family, Knobs};
@@ -15,9 +16,11 @@ use simcom_talk::ftps::Quirks;
 
 /// The module, and how it is reached.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Module {
     /// The AT port.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub device: Device,
     /// Bits per second of a UART; a USB port takes any.
     pub baud: u32,
@@ -25,9 +28,11 @@ pub struct Module {
     pub flow_control: FlowControl,
     /// The module logs out after this time without work; 0: never.
     #[serde(with = "humantime_serde")]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::time"))]
     pub idle_logout: Duration,
     /// How often an idle module sends the server a command that keeps the login alive; 0: never.
     #[serde(with = "humantime_serde")]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::time"))]
     pub keep_alive: Duration,
     /// File with quirks of single models and firmware; empty: none.
     pub quirks: PathBuf,
@@ -37,6 +42,7 @@ pub struct Module {
     pub network: Network,
     /// The emulated module.
     #[cfg(feature = "emulator")]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::emulator"))]
     pub emulator: Emulator,
 }
 
@@ -80,8 +86,9 @@ impl Module {
             }
             Problem::new("module.quirks", rule.trim_end())
         };
-        let text = fs::read_to_string(&self.quirks).map_err(|error| refused(&error))?;
-        Quirks::parse(&text).map_err(|error| refused(&error))
+        let text = file::read(&self.quirks, Pipes::Refused).map_err(|error| refused(&error))?;
+        let text = str::from_utf8(&text).map_err(|error| refused(&error))?;
+        Quirks::parse(text).map_err(|error| refused(&error))
     }
 
     pub(super) fn check(&self, problems: &mut Vec<Problem>) {
@@ -124,6 +131,14 @@ impl Default for Device {
     }
 }
 
+impl Device {
+    /// Whether it is the emulated module.
+    #[must_use]
+    pub fn is_emulated(&self) -> bool {
+        matches!(self, Self::Emulator)
+    }
+}
+
 impl TryFrom<String> for Device {
     type Error = String;
 
@@ -160,6 +175,7 @@ impl fmt::Display for Device {
 
 /// How a UART keeps either side from being overrun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum FlowControl {
     /// None; right for USB ports, which have their own.
@@ -171,6 +187,7 @@ pub enum FlowControl {
 
 /// The connection to the network.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Network {
     /// Access point name; empty: the module keeps its own.

@@ -9,6 +9,7 @@ use simcom_talk::dialogue::{Rung, ladder};
 
 /// Bounds of the higher rungs of the repair ladder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Repair {
     /// The highest rung of the module that is tried.
@@ -25,6 +26,7 @@ pub struct Repair {
 
 /// The highest rung of the module that is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Highest {
     /// The FTPS service stopped and started, which a login may need at any time.
@@ -39,10 +41,12 @@ pub enum Highest {
 
 /// How often one rung is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Bound {
     /// The least time between two tries.
     #[serde(with = "humantime_serde")]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::time"))]
     pub cool_down: Duration,
     /// Tries in an hour; 0: never.
     pub per_hour: u32,

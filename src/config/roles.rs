@@ -8,6 +8,7 @@ use crate::rpc::role;
 
 /// Who has which role, by the names that the daemon knows clients by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Roles {
     /// Who may work with servers.
@@ -20,7 +21,7 @@ pub struct Roles {
 
 impl Default for Roles {
     fn default() -> Self {
-        let roles = role::Roles::default();
+        let roles = role::Assigned::default();
         let names = |list: Vec<Who>| list.iter().map(Who::to_string).collect();
         Self {
             transfer: names(roles.transfer),
@@ -35,7 +36,7 @@ impl Roles {
     ///
     /// # Errors
     /// A [`Problem`] for each key that is wrong.
-    pub fn resolve(&self) -> Result<role::Roles, Vec<Problem>> {
+    pub fn resolve(&self) -> Result<role::Assigned, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut list = |key: &str, names: &[String]| {
             let (known, unknown): (Vec<_>, Vec<_>) = names
@@ -43,13 +44,12 @@ impl Roles {
                 .map(|name| name.parse::<Who>())
                 .partition(Result::is_ok);
             let refused = unknown.into_iter().filter_map(Result::err);
-            problems
-                .extend(refused.map(|error: WhoError| {
-                    Problem::new(format!("roles.{key}"), error.to_string())
-                }));
+            problems.extend(
+                refused.map(|error: WhoError| Problem::new(["roles", key], error.to_string())),
+            );
             known.into_iter().flatten().collect()
         };
-        let roles = role::Roles {
+        let roles = role::Assigned {
             transfer: list("transfer", &self.transfer),
             module_files: list("module_files", &self.module_files),
             administer: list("administer", &self.administer),

@@ -14,6 +14,7 @@ use super::listen::Listen;
 use super::log::Log;
 use super::metrics::Metrics;
 use super::module::Module;
+use super::nearest::nearest;
 use super::repair::Repair;
 use super::roles::Roles;
 use super::server::ServerProfile;
@@ -30,6 +31,7 @@ const MAX_NAME: usize = 128;
 /// The whole configuration. Every key has a default, so that an empty file is a valid one. An unknown key is an
 /// error, so that a misspelt one does not go unnoticed.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The cellular module and its port.
@@ -61,19 +63,12 @@ pub struct Config {
 }
 
 impl Config {
-    /// The configuration as TOML, with every value that is in force and without secrets.
-    ///
-    /// # Errors
-    /// [`toml::ser::Error`] where a value has no form in TOML.
-    pub fn to_redacted_toml(&self) -> Result<String, toml::ser::Error> {
-        toml::to_string(self)
-    }
-
     /// The bounds for the broker.
     #[must_use]
     pub fn limits(&self) -> Limits {
         Limits {
             usage: self.budget.limits(self.transfers.upload),
+            hides_paths: !self.log.paths,
             ..limits::to_broker(&self.module, &self.queue, &self.sessions, &self.transfers)
         }
     }
@@ -154,19 +149,25 @@ impl Config {
         self.log.check(&mut problems);
         for (name, server) in &self.servers {
             server.check(name, &mut problems);
-            if name.len() > MAX_NAME {
+            if name.is_empty() || name.len() > MAX_NAME {
                 let rule = format!(
-                    "the name has {} bytes, at most {MAX_NAME} are allowed",
+                    "the name has {} bytes; at most {MAX_NAME} are allowed, and at least one",
                     name.len()
                 );
-                problems.push(Problem::new("servers", rule));
+                problems.push(Problem::new(["servers", name.as_str()], rule));
             }
         }
         for (name, access) in &self.access {
             problems.extend(access.resolve(name).err().into_iter().flatten());
             if !self.servers.contains_key(name) {
-                let key = format!("access.{name}");
-                problems.push(Problem::new(key, "there is no server profile of this name"));
+                let profiles = self.servers.keys().map(String::as_str);
+                let meant =
+                    nearest(name, profiles).map(|meant| format!("; did you mean `{meant}`?"));
+                let rule = format!(
+                    "there is no server profile of this name{}",
+                    meant.unwrap_or_default()
+                );
+                problems.push(Problem::new(["access", name.as_str()], rule));
             }
         }
         problems

@@ -1,23 +1,25 @@
 //! `[servers.NAME]`: the server profiles.
 
+use std::fmt;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
-use std::{fmt, fs};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::error::Problem;
-use super::file::{contents, locate};
+use super::error::{Problem, Rule};
+use super::file::contents;
+use super::{host, size};
 use crate::broker::terms;
 use crate::certificates;
 use simcom_talk::ftps::tls::{
     CaCertificate, ClientIdentity, IdentityError, ServerProof, TlsFloor, TlsPolicy,
 };
-use simcom_talk::ftps::value::{Host, NameCode, Password, Server, ServerType, Username};
+use simcom_talk::ftps::value::{NameCode, Password, Server, ServerType, Username};
 
 /// A server that clients can name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerProfile {
     /// Host name or IPv4 address.
@@ -29,6 +31,7 @@ pub struct ServerProfile {
     /// User name.
     pub username: String,
     /// Password.
+    #[cfg_attr(test, schemars(with = "String"))]
     pub password: Secret,
     /// File that holds the password, instead of `password`. A relative path is one of systemd's
     /// credentials of the service.
@@ -39,8 +42,12 @@ pub struct ServerProfile {
     /// The priority of Get and Put where their callers do not say.
     pub priority: Priority,
     /// Limit of estimated bytes over the air in a day; 0: no limit.
+    #[serde(with = "size")]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::size"))]
     pub data_per_day: u64,
     /// The same in a month.
+    #[serde(with = "size")]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::size"))]
     pub data_per_month: u64,
     /// When Get and Put yield the link before their end, where their callers do not say.
     pub yields: Yields,
@@ -89,6 +96,7 @@ impl Default for ServerProfile {
 
 /// Whether a server's certificate is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Verification {
     /// It must be signed by the authority in `ca_file`.
@@ -100,6 +108,7 @@ pub enum Verification {
 
 /// The oldest TLS version that will do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub enum Floor {
     /// TLS 1.2.
     #[default]
@@ -112,6 +121,7 @@ pub enum Floor {
 
 /// How the control and data connections are protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Security {
     /// Not at all (RFC 959).
@@ -127,6 +137,7 @@ pub enum Security {
 
 /// The priority of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Priority {
     /// Somebody waits for it.
@@ -150,6 +161,7 @@ impl From<Priority> for terms::Priority {
 
 /// When a transfer yields the link to others before its end, and is resumed later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Yields {
     /// Where that costs less than it saves.
@@ -178,8 +190,8 @@ impl ServerProfile {
     /// A [`Problem`] for each key that is wrong; `name` is the profile's.
     pub fn resolve(&self, name: &str) -> Result<Server, Vec<Problem>> {
         let mut problems = Vec::new();
-        let mut refuse = |key: &str, rule: String| {
-            problems.push(Problem::new(format!("servers.{name}.{key}"), rule));
+        let mut refuse = |key: &str, rule: Rule| {
+            problems.push(Problem::new(["servers", name, key], rule));
         };
         let server_type = match self.security {
             Security::None => ServerType::Ftp,
@@ -187,9 +199,9 @@ impl ServerProfile {
             Security::AuthTls => ServerType::AuthTls,
             Security::Implicit => ServerType::Implicit,
         };
-        let host = Host::new(self.host.as_str()).map_err(|rule| refuse("host", rule.to_string()));
+        let host = host::check(&self.host).map_err(|rule| refuse("host", rule.into()));
         let username = Username::new(self.username.as_str())
-            .map_err(|rule| refuse("username", rule.to_string()));
+            .map_err(|rule| refuse("username", rule.to_string().into()));
         let password = self.password().map_err(|(key, rule)| refuse(key, rule));
         let tls = self.tls().map_err(|(key, rule)| refuse(key, rule));
         if self.names().is_none() {
@@ -198,7 +210,7 @@ impl ServerProfile {
                  utf-8, latin1, windows-1250, koi8-r, shift_jis, gbk",
                 self.name_encoding
             );
-            refuse("name_encoding", rule);
+            refuse("name_encoding", rule.into());
             return Err(problems);
         }
         match (host, username, password, tls) {
@@ -227,29 +239,30 @@ impl ServerProfile {
         }
     }
 
-    fn password(&self) -> Result<Password, (&'static str, String)> {
+    fn password(&self) -> Result<Password, (&'static str, Rule)> {
         let file = self.password_file.as_path();
         if file.as_os_str().is_empty() {
             let password = Password::new(self.password.0.expose_secret());
-            return password.map_err(|rule| ("password", rule.to_string()));
+            return password.map_err(|rule| ("password", rule.to_string().into()));
         }
-        let refused = |rule: String| ("password_file", rule);
+        let refused = |rule: Rule| ("password_file", rule);
         if !self.password.0.expose_secret().is_empty() {
             return Err(refused(
                 "is given beside `password`; one of them is enough".into(),
             ));
         }
-        let path = locate(file).map_err(refused)?;
-        let text = fs::read_to_string(&path)
-            .map_err(|error| refused(format!("{}: {error}", path.display())))?;
+        let (path, text) = contents(file).map_err(refused)?;
+        let text = str::from_utf8(&text)
+            .map_err(|_| refused(format!("{}: is no UTF-8", path.display()).into()))?;
         // Editors end a file with a line end, which is no part of the password.
-        let text = text.strip_suffix('\n').unwrap_or(&text);
+        let text = text.strip_suffix('\n').unwrap_or(text);
         let text = text.strip_suffix('\r').unwrap_or(text);
-        Password::new(text).map_err(|rule| refused(format!("the password {rule}")))
+        Password::new(text)
+            .map_err(|rule| refused(format!("{}: the password {rule}", path.display()).into()))
     }
 
     /// The TLS policy, or the key that is wrong, and why.
-    fn tls(&self) -> Result<TlsPolicy, (&'static str, String)> {
+    fn tls(&self) -> Result<TlsPolicy, (&'static str, Rule)> {
         let verify = self.verify().map_err(|rule| ("ca_file", rule))?;
         let identity = self.identity()?;
         if self.security == Security::None {
@@ -267,14 +280,14 @@ impl ServerProfile {
     }
 
     /// The module's own certificate and key.
-    fn identity(&self) -> Result<Option<ClientIdentity>, (&'static str, String)> {
+    fn identity(&self) -> Result<Option<ClientIdentity>, (&'static str, Rule)> {
         const CERT: &str = "client_cert_file";
         const KEY: &str = "client_key_file";
         let (cert, key) = (&self.client_cert_file, &self.client_key_file);
         match (cert.as_os_str().is_empty(), key.as_os_str().is_empty()) {
             (true, true) => return Ok(None),
-            (true, false) => return Err((CERT, format!("is empty, but `{KEY}` is given"))),
-            (false, true) => return Err((KEY, format!("is empty, but `{CERT}` is given"))),
+            (true, false) => return Err((CERT, format!("is empty, but `{KEY}` is given").into())),
+            (false, true) => return Err((KEY, format!("is empty, but `{CERT}` is given").into())),
             (false, false) => {}
         }
         if self.security == Security::None {
@@ -285,12 +298,14 @@ impl ServerProfile {
         ClientIdentity::from_pem(&chain, &secret, certificates::belong_together)
             .map(Some)
             .map_err(|error| match error {
-                IdentityError::Certificate(rule) => (CERT, format!("{} {rule}", cert.display())),
-                IdentityError::Key(rule) => (KEY, format!("{} {rule}", key.display())),
+                IdentityError::Certificate(rule) => {
+                    (CERT, format!("{} {rule}", cert.display()).into())
+                }
+                IdentityError::Key(rule) => (KEY, format!("{} {rule}", key.display()).into()),
             })
     }
 
-    fn verify(&self) -> Result<ServerProof, String> {
+    fn verify(&self) -> Result<ServerProof, Rule> {
         let file = self.ca_file.as_path();
         let named = !file.as_os_str().is_empty();
         Ok(match (self.security, self.verify) {
@@ -305,7 +320,7 @@ impl ServerProfile {
             }
             (_, Verification::None) => ServerProof::None,
             (_, Verification::Required) if !named => {
-                return Err("is empty, and the modules know no authority of their own; allowed: a PEM file with \
+                return Err("is empty, but `security` is TLS and `verify` asks for a proof, and the modules know no authority of their own; allowed: a PEM file with \
                      the certificate that signed the server's, or with the server's own; or \
                      verify = \"none\", which lets anybody on the way read and change everything"
                     .into());

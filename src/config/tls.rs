@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::error::{Error, Problem};
+use super::error::{Error, Problem, Rule};
 use super::file::contents;
 use crate::rpc::tls::{self, TlsError};
 
 /// TLS at the TCP port, where both sides have a certificate: all keys are set, or none. A relative path is one
 /// of systemd's credentials of the service.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Tls {
     /// PEM file with the daemon's certificate and those of its authorities.
@@ -109,6 +110,6 @@ fn is_empty(file: &Path) -> bool {
     file.as_os_str().is_empty()
 }
 
-fn problem(name: &str, rule: impl Into<String>) -> Problem {
-    Problem::new(format!("listen.tls.{name}"), rule)
+fn problem(name: &str, rule: impl Into<Rule>) -> Problem {
+    Problem::new(["listen", "tls", name], rule)
 }

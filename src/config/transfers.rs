@@ -6,33 +6,47 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::error::{Problem, at_most, positive};
+use super::size;
 use crate::broker::limits::{Stall, Trickle};
 use crate::broker::spool;
 use simcom_talk::dialogue::{DownloadForm, UploadForm};
 
 /// Bytes between clients and the link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Transfers {
     /// Whether a request may name a server of its own, with its password.
     pub allow_inline_servers: bool,
     /// Bytes of memory for one transfer.
+    #[serde(with = "size")]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::size"))]
     pub memory: u64,
     /// Bytes that an upload keeps of what it has sent.
+    #[serde(with = "size")]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::size"))]
     pub keep: u64,
     /// Bytes of memory for all transfers.
+    #[serde(with = "size")]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::size"))]
     pub memory_in_all: u64,
     /// Bytes on disk for one transfer, once its memory is full.
+    #[serde(with = "size")]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::size"))]
     pub disk: u64,
     /// Bytes on disk for all transfers.
+    #[serde(with = "size")]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::size"))]
     pub disk_in_all: u64,
     /// Directory for them; empty: the system's for temporary files.
     pub directory: PathBuf,
     /// How long a client may move no byte before its transfer is ended.
     #[serde(with = "humantime_serde")]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::time"))]
     pub stall: Duration,
     /// How long a transfer may hold the link while others wait and its client moves no byte.
     #[serde(with = "humantime_serde")]
+    #[cfg_attr(test, schemars(schema_with = "super::schema::time"))]
     pub trickle: Duration,
     /// How files are read.
     pub download: Download,
@@ -106,6 +120,7 @@ impl Transfers {
 
 /// How files are read, where the module has the choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Download {
     /// What is best for the module: `push`.
@@ -128,6 +143,7 @@ impl From<Download> for DownloadForm {
 
 /// How files are written, where the module has the choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Upload {
     /// What is best for the module: `stream`.

@@ -19,11 +19,16 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// The same for the last notification, which must not delay the exit.
 const BRIEFLY: Duration = Duration::from_millis(100);
 
-/// Reports to systemd when the daemon is ready, the state of the module, and, as long as this runtime works,
-/// the watchdog's signal.
-pub(super) async fn keep_informed(mut health: watch::Receiver<Health>, stop: CancellationToken) {
-    let status = status(&health.borrow_and_update().link);
-    tell(&[NotifyState::Ready, NotifyState::Status(&status)]).await;
+/// Reports to systemd when the daemon is ready, the state of the module with the `notice` beside it, and, as long as
+/// this runtime works, the watchdog's signal.
+pub(super) async fn keep_informed(
+    mut health: watch::Receiver<Health>,
+    mut notice: watch::Receiver<Option<&'static str>>,
+    stop: CancellationToken,
+) {
+    let beside = *notice.borrow_and_update();
+    let said = status(&health.borrow_and_update().link, beside);
+    tell(&[NotifyState::Ready, NotifyState::Status(&said)]).await;
     // Twice as often as the watchdog's time, as systemd asks for (sd_watchdog_enabled(3)).
     let period = sd_notify::watchdog_enabled().filter(|period| !period.is_zero());
     let mut watchdog = period.map(|period| {
@@ -37,11 +42,17 @@ pub(super) async fn keep_informed(mut health: watch::Receiver<Health>, stop: Can
                 if changed.is_err() {
                     return;
                 }
-                let status = self::status(&health.borrow_and_update().link);
-                tell(&[NotifyState::Status(&status)]).await;
             }
-            () = tick(&mut watchdog) => tell(&[NotifyState::Watchdog]).await,
+            // Its sender may be gone: the next change of the module is waited for then.
+            Ok(()) = notice.changed(), if !stop.is_cancelled() => {}
+            () = tick(&mut watchdog) => {
+                tell(&[NotifyState::Watchdog]).await;
+                continue;
+            }
         }
+        let beside = *notice.borrow_and_update();
+        let said = status(&health.borrow_and_update().link, beside);
+        tell(&[NotifyState::Status(&said)]).await;
     }
 }
 
@@ -101,8 +112,8 @@ async fn send(states: &[NotifyState<'_>]) -> io::Result<()> {
     socket.send(text.as_bytes()).await.map(drop)
 }
 
-fn status(link: &LinkState) -> String {
-    match link {
+fn status(link: &LinkState, beside: Option<&str>) -> String {
+    let state = match link {
         LinkState::Absent(error) => match error.device() {
             Some(device) => format!("{error}: {device}"),
             None => error.to_string(),
@@ -110,5 +121,9 @@ fn status(link: &LinkState) -> String {
         LinkState::BringingUp => "bringing the module up".into(),
         LinkState::Ready => "ready".into(),
         LinkState::Fault(error) => format!("the module cannot serve: {error}"),
+    };
+    match beside {
+        Some(beside) => format!("{state}; {beside}"),
+        None => state,
     }
 }

@@ -316,8 +316,9 @@ mod tests {
             args: DoctorArgs,
         }
         let line = <Line as clap::Parser>::try_parse_from([&["doctor"], args].concat());
-        let config =
-            config::parse("x", "[servers.a]\nhost = \"h\"\nsecurity = \"none\"\n", []).unwrap();
+        let config = config::parse("x", "[servers.a]\nhost = \"h\"\nsecurity = \"none\"\n", [])
+            .unwrap()
+            .config;
         match line {
             Ok(line) => servers(&line.args, &config)
                 .map(drop)

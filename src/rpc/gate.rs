@@ -1,7 +1,6 @@
 //! The one place that admits a call or refuses it.
 
 use std::future::ready;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -19,16 +18,13 @@ use super::{require, status};
 /// Refuses a call whose caller does not have what the method needs, before anything of the call is read.
 #[derive(Debug, Clone)]
 pub(super) struct Gate {
-    roles: Arc<Roles>,
+    roles: Roles,
     closing: Closing,
 }
 
 impl Gate {
     pub(super) fn new(roles: Roles, closing: Closing) -> Self {
-        Self {
-            roles: Arc::new(roles),
-            closing,
-        }
+        Self { roles, closing }
     }
 
     /// Answers with a token that makes the server wait for the call at shutdown. Only calls that do work have

@@ -10,7 +10,7 @@ use tonic::{Request, Response, Status};
 use super::call::{Answer, caller, given_up, within};
 use super::convert::fields::both;
 use super::convert::operation::{self, Sought};
-use super::convert::options::one;
+use super::convert::options::{one, whose};
 use super::convert::{events, response, session};
 use super::role::Roles;
 use super::status;
@@ -103,11 +103,16 @@ impl OperationService for Operations {
         request: Request<WatchEventsRequest>,
     ) -> Result<Response<Self::WatchEventsStream>, Status> {
         let caller = caller(&request)?;
-        let sessions =
-            session::sessions(request.into_inner().session_ids).map_err(status::invalid)?;
+        let WatchEventsRequest {
+            session_ids,
+            principal,
+        } = request.into_inner();
+        let (sessions, whose) =
+            both(session::sessions(session_ids), whose(principal)).map_err(status::invalid)?;
+        let whose = self.roles.admit(&caller, whose, "WatchEvents")?;
         let watcher = self
             .broker
-            .watch(&caller, &sessions)
+            .watch(&caller, whose, &sessions)
             .map_err(|error| status::of(&error))?;
         let events = watch(self.clone(), watcher, caller);
         Ok(Response::new(Box::pin(events)))

@@ -60,7 +60,13 @@ impl Roles {
         method: &str,
     ) -> Result<Caller, Status> {
         Ok(match self.admit(&caller, whose, method)? {
-            Whose::One(principal) => caller.acting_for(principal),
+            Whose::One(owner) => {
+                if owner != caller.principal {
+                    let principal = &caller.principal;
+                    tracing::info!(%principal, %owner, method, "an administrator acts on what is another's");
+                }
+                caller.acting_for(owner)
+            }
             Whose::Own | Whose::All => caller,
         })
     }
@@ -145,6 +151,7 @@ mod tests {
     use crate::broker::terms::Principal;
     use crate::broker::terms::Who;
     use crate::proto::FILE_DESCRIPTOR_SET;
+    use crate::rpc::role::Assigned;
 
     /// Every method of the contract by its path.
     fn paths() -> Vec<String> {
@@ -222,11 +229,11 @@ mod tests {
 
     #[test]
     fn a_list_means_whom_it_names() {
-        let roles = Roles {
+        let roles = Roles::from(Assigned {
             transfer: who(&["cert:*", "uid:0"]),
             module_files: who(&["*"]),
             administer: who(&["cert:ops"]),
-        };
+        });
         let cases = [
             ("uid:0", [true, true, false]),
             ("uid:01", [false, true, false]),

@@ -1,5 +1,8 @@
 //! Roles, and who has which.
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
 use strum::IntoStaticStr;
 
 use crate::broker::Broker;
@@ -20,9 +23,13 @@ pub enum Role {
     Administer,
 }
 
+/// Who has which role, now. Cheap to clone; [`Roles::reload`] changes all clones.
+#[derive(Debug, Clone, Default)]
+pub struct Roles(Arc<ArcSwap<Assigned>>);
+
 /// Who has which role.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Roles {
+pub struct Assigned {
     /// Who has [`Role::Transfer`].
     pub transfer: Vec<Who>,
     /// Who has [`Role::ModuleFiles`].
@@ -43,13 +50,19 @@ impl Role {
 }
 
 impl Roles {
+    /// Takes over other roles. Calls that have begun go on.
+    pub fn reload(&self, assigned: Assigned) {
+        self.0.store(Arc::new(assigned));
+    }
+
     /// Whether a principal has a role.
     #[must_use]
     pub fn has(&self, principal: &Principal, role: Role) -> bool {
+        let assigned = self.0.load();
         let list = match role {
-            Role::Transfer => &self.transfer,
-            Role::ModuleFiles => &self.module_files,
-            Role::Administer => &self.administer,
+            Role::Transfer => &assigned.transfer,
+            Role::ModuleFiles => &assigned.module_files,
+            Role::Administer => &assigned.administer,
         };
         list.iter().any(|who| who.means(principal))
     }
@@ -66,7 +79,13 @@ impl Roles {
     }
 }
 
-impl Default for Roles {
+impl From<Assigned> for Roles {
+    fn from(assigned: Assigned) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(assigned)))
+    }
+}
+
+impl Default for Assigned {
     /// Every principal may transfer. Principals of this machine may do everything: the mode of the socket has
     /// decided who they are. Principals of other machines may do nothing that others notice, unless they are
     /// named.

@@ -8,7 +8,7 @@ use super::compare::Comparing;
 use super::journal::{Chore, Created, Journal};
 use super::record::{Record, State};
 use super::wish::Wish;
-use super::{Keeping, Receiving, Transfer, TransferReading, Upload};
+use super::{Keeping, Receiving, Settings, Transfer, TransferReading, Upload};
 use crate::broker::Broker;
 use crate::broker::terms::{Birth, Caller, Cause, Error, Key, ServerChoice, TransferId, Whose};
 use crate::transfers::Storage;
@@ -55,6 +55,11 @@ impl Transfers {
     #[must_use]
     pub fn set_aside(&self) -> Vec<String> {
         self.storage.set_aside()
+    }
+
+    /// Takes over other bounds and budgets. What was accepted stays, and attempts that run go on.
+    pub fn reload(&self, settings: &Settings) {
+        self.storage.reload(settings);
     }
 
     /// Most transfers of one principal, and most bytes; `None` where the daemon keeps none.
@@ -217,6 +222,7 @@ impl Transfers {
             }
         };
         journal.change_of(&key, birth, change).await?;
+        tell(caller, &key.id, "a transfer is tried anew");
         let there = journal.get_of(&key, birth);
         there.ok_or_else(|| Cause::TransferNotFound.into())
     }
@@ -243,6 +249,7 @@ impl Transfers {
             let there = journal.get_of(&key, birth);
             let there = there.ok_or(Cause::TransferNotFound)?;
             if there.record.state.is_over() {
+                tell(caller, &key.id, "a cancelled transfer has ended");
                 return Ok(there);
             }
             match journal.claim(&key, birth, Chore::Cancel) {
@@ -278,7 +285,12 @@ impl Transfers {
                     journal.step_aside(&key, there.birth);
                     let _ = changed.changed().await;
                 }
-                done => return done,
+                done => {
+                    if done.is_ok() {
+                        tell(caller, &key.id, "a transfer was deleted");
+                    }
+                    return done;
+                }
             }
         }
     }
@@ -297,7 +309,12 @@ impl Transfers {
             journal.would_create(&key(caller, id), &wish)?;
             return Err(Cause::OnlyValidated.into());
         }
-        journal.create(key(caller, id), wish).await
+        let shows_paths = !self.broker.limits().hides_paths;
+        let path = shows_paths.then(|| wish.path.to_string());
+        let (profile, named) = (wish.profile.clone(), id.clone());
+        let created = journal.create(key(caller, id), wish).await?;
+        tracing::info!(principal = %caller.principal, transfer = %named, method, profile, path, "a transfer is kept");
+        Ok(created)
     }
 }
 
@@ -329,6 +346,11 @@ impl Watch {
         self.over = there.record.state.is_over();
         Ok(Some(there))
     }
+}
+
+/// Logs what a call did to a transfer, and whose it is.
+fn tell(caller: &Caller, id: &TransferId, what: &str) {
+    tracing::info!(principal = %caller.principal, transfer = %id, "{what}");
 }
 
 fn key(caller: &Caller, id: TransferId) -> Key {

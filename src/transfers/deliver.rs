@@ -78,7 +78,7 @@ impl Transfers {
                 let journal = Arc::clone(journal);
                 logins.spawn(async move { journal.login_works(server).await });
             }
-            while ready && attempts.len() < journal.settings.active {
+            while ready && attempts.len() < journal.settings().active {
                 let Some((hold, chore)) = journal.next() else {
                     break;
                 };
@@ -102,7 +102,7 @@ impl Transfers {
                 _ = sweep.tick() => journal.sweep().await,
                 () = sleep_or_never(expiry) => {
                     let recorded = journal.expire().await;
-                    not_before = recorded.err().map(|_| clock::now() + journal.settings.budget.backoff);
+                    not_before = recorded.err().map(|_| clock::now() + journal.settings().budget.backoff);
                 }
                 Some(_) = attempts.join_next() => {}
                 Some(_) = cancels.join_next() => {}
@@ -124,7 +124,7 @@ impl Transfers {
         chore: Chore,
         stop: CancellationToken,
     ) -> impl Future<Output = ()> + Send + use<> {
-        let broker = self.broker.clone();
+        let broker = self.broker.keeping_servers();
         async move {
             let Ok(record) = hold.record() else { return };
             let caller = Caller {
@@ -286,7 +286,7 @@ impl Attempt {
         let counted = verdict != Another::Uncounted;
         let tries = record.spent.attempts.max(1);
         let delay =
-            closed.unwrap_or_else(|| journal.settings.budget.delay(tries, fastrand::u64(..)));
+            closed.unwrap_or_else(|| journal.settings().budget.delay(tries, fastrand::u64(..)));
         tracing::info!(%transfer, %error, ?delay, "an attempt failed");
         self.hold
             .change(move |record, now| {
@@ -323,7 +323,7 @@ impl Attempt {
                     record.fail(journal.told_expired(record), now);
                     return false;
                 }
-                let Some(exhausted) = journal.settings.budget.exhausted(record) else {
+                let Some(exhausted) = journal.settings().budget.exhausted(record) else {
                     record.start(now);
                     return true;
                 };
@@ -371,7 +371,7 @@ impl Attempt {
             biased;
             () = self.stop.cancelled() => Err(Stop::Halted(HaltReason::Stop)),
             _ = halt.asked(), if !is_heard => Ok(()),
-            () = sleep(journal.settings.budget.backoff) => Ok(()),
+            () = sleep(journal.settings().budget.backoff) => Ok(()),
         }
     }
 

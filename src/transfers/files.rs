@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
@@ -261,7 +261,7 @@ impl Writer {
 /// The bytes that all files may take together.
 #[derive(Debug)]
 pub(crate) struct Room {
-    bound: u64,
+    bound: AtomicU64,
     taken: Mutex<u64>,
 }
 
@@ -269,16 +269,21 @@ impl Room {
     /// A bound of which `taken` is already in use; that may be more than the bound.
     pub(crate) const fn new(bound: u64, taken: u64) -> Self {
         Self {
-            bound,
+            bound: AtomicU64::new(bound),
             taken: Mutex::new(taken),
         }
+    }
+
+    /// Takes over another bound; what is taken stays taken.
+    pub(crate) fn resize(&self, bound: u64) {
+        self.bound.store(bound, Ordering::Relaxed);
     }
 
     /// Takes all of `bytes`, or takes nothing and answers `false`.
     pub(crate) fn take(&self, bytes: u64) -> bool {
         let mut taken = self.taken();
         let sum = taken.saturating_add(bytes);
-        let fits = sum <= self.bound;
+        let fits = sum <= self.bound.load(Ordering::Relaxed);
         if fits {
             *taken = sum;
         }

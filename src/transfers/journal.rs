@@ -20,6 +20,7 @@ mod wishes;
 use std::collections::{BTreeMap, HashMap, HashSet, btree_map};
 use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwap;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Mutex as AsyncMutex, Notify, watch};
 use tokio::time::Instant;
@@ -54,7 +55,7 @@ const FILES: &str = "files";
 /// All transfers.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    pub(crate) settings: Settings,
+    settings: ArcSwap<Settings>,
     pub(crate) files: Files,
     /// Wakes the delivery: something new may be due.
     pub(crate) wake: Notify,
@@ -206,7 +207,7 @@ impl Journal {
             room: Room::new(settings.disk_in_all, taken),
             files,
             clock: Clock::start(before, settings.wall),
-            settings,
+            settings: ArcSwap::from_pointee(settings),
             wake: Notify::new(),
             tell,
             home: Arc::new(home),
@@ -217,6 +218,25 @@ impl Journal {
             #[cfg(test)]
             weather: super::testing::Weather::default(),
         })
+    }
+
+    /// The bounds and budgets in force.
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        self.settings.load_full()
+    }
+
+    /// Takes over other bounds and budgets. What was accepted stays, beyond a smaller bound too; the place stays as
+    /// it was.
+    pub(crate) fn reload(&self, settings: &Settings) {
+        let old = self.settings();
+        self.room.resize(settings.disk_in_all);
+        self.settings.store(Arc::new(Settings {
+            directory: old.directory.clone(),
+            disk: Arc::clone(&old.disk),
+            wall: old.wall,
+            ..settings.clone()
+        }));
+        self.wake.notify_one();
     }
 
     /// The present.

@@ -158,7 +158,8 @@ impl Receiving {
                 Ok(())
             })
             .await?;
-        tracing::info!(transfer = %self.hold.key.id, bytes = found, "an upload was accepted");
+        let key = &self.hold.key;
+        tracing::info!(principal = %key.principal, transfer = %key.id, bytes = found, "an upload was accepted");
         let transfer = journal.get_of(&self.hold.key, self.hold.birth);
         transfer.ok_or_else(|| Cause::TransferNotFound.into())
     }

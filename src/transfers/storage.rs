@@ -2,7 +2,7 @@
 //! nowhere.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -29,6 +29,8 @@ struct Place {
     disk: Arc<dyn Disk>,
     open: Box<dyn Fn() -> Result<Journal, store::Error> + Send + Sync>,
     journal: OnceLock<Arc<Journal>>,
+    /// Bounds and budgets that were taken over since the start.
+    later: Mutex<Option<Settings>>,
     keeping: watch::Sender<Keeping>,
 }
 
@@ -75,6 +77,7 @@ impl Storage {
             disk,
             open: Box::new(open),
             journal: OnceLock::new(),
+            later: Mutex::new(None),
             keeping: watch::Sender::new(Keeping::Off),
         };
         match place.attempt() {
@@ -91,6 +94,14 @@ impl Storage {
         match &self.0 {
             Some(place) => place.keeping.subscribe(),
             None => watch::Sender::new(Keeping::Off).subscribe(),
+        }
+    }
+
+    /// Takes over other bounds and budgets, now or when the store is opened.
+    pub(crate) fn reload(&self, settings: &Settings) {
+        if let Some(place) = &self.0 {
+            *place.later() = Some(settings.clone());
+            place.take_over();
         }
     }
 
@@ -142,8 +153,19 @@ impl Place {
         journal.tells(self.keeping.clone());
         // Nobody else opens it.
         let _ = self.journal.set(Arc::new(journal));
+        self.take_over();
         self.keeping.send_replace(Keeping::On);
         Ok(())
+    }
+
+    fn take_over(&self) {
+        if let (Some(journal), Some(settings)) = (self.journal.get(), &*self.later()) {
+            journal.reload(settings);
+        }
+    }
+
+    fn later(&self) -> MutexGuard<'_, Option<Settings>> {
+        self.later.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reports why the daemon cannot keep transfers; each new reason goes to the log once.

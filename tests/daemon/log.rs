@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use rustix::process::Signal;
 
 use crate::disk::Disk;
+use crate::ftp::Server;
 use crate::{CELLFTP, CELLFTPD, PATIENCE, Service, run, text, wait};
 
 /// Every call of a client is in the log.
@@ -156,4 +157,66 @@ fn a_daemon_that_cannot_start_and_cannot_say_so_ends_all_the_same() {
         .unwrap();
     assert_eq!(ended.code(), Some(2));
     drop(reader);
+}
+
+/// A daemon with a server, and its log.
+fn with_server(more: &str) -> (Service, Server, tempfile::NamedTempFile) {
+    let server = Server::start().with_file("f", vec![7; 5000]);
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let text = format!("[log]\nformat = \"text\"\n{more}{}", server.profile());
+    let service = Service::logging_to(log.reopen().unwrap(), &text);
+    service.hear("STATUS=ready");
+    (service, server, log)
+}
+
+/// The line of the log that has all these parts.
+fn line(log: &tempfile::NamedTempFile, parts: &[&str]) -> String {
+    wait::until(&format!("a line with {parts:?}"), PATIENCE, || {
+        let log = std::fs::read_to_string(log.path()).unwrap();
+        let mut lines = log.lines();
+        let found = lines.find(|line| parts.iter().all(|part| line.contains(part)));
+        found.map(str::to_owned)
+    })
+}
+
+#[test]
+fn each_operation_says_whose_it_is_where_on_what_and_how_much() {
+    let (service, _server, log) = with_server("");
+    let door = service.door().display().to_string();
+    let cellftp = |words: &[&str]| run(CELLFTP, &[&["--socket", &door, "-p", "s"], words].concat());
+    let me = format!("principal=uid:{}", rustix::process::getuid().as_raw());
+    assert!(cellftp(&["get", "/f", "-"]).status.success());
+    let got = line(&log, &["method=\"Get\"", "done"]);
+    for part in [
+        &*me,
+        "profile=\"s\"",
+        "path=\"/f\"",
+        "bytes=5000",
+        "took=",
+        "on_link=",
+    ] {
+        assert!(got.contains(part), "{part}: {got}");
+    }
+    assert!(!cellftp(&["module", "rm", "F:/none"]).status.success());
+    let failed = line(&log, &["method=\"DeleteModuleFile\"", "failed"]);
+    for part in [&*me, "path=\"F:/none\"", "took=", "why="] {
+        assert!(failed.contains(part), "{part}: {failed}");
+    }
+}
+
+#[test]
+fn paths_are_left_out_of_the_log_where_that_is_wished() {
+    let (service, _server, log) = with_server("paths = false\n");
+    let door = service.door().display().to_string();
+    let get = run(CELLFTP, &["--socket", &door, "-p", "s", "get", "/f", "-"]);
+    assert!(get.status.success());
+    line(
+        &log,
+        &["method=\"Get\"", "done", "profile=\"s\"", "bytes=5000"],
+    );
+    assert!(
+        !std::fs::read_to_string(log.path())
+            .unwrap()
+            .contains("/f\"")
+    );
 }

@@ -16,6 +16,7 @@ mod asking;
 #[expect(dead_code, reason = "other tests use the rest")]
 mod authority;
 mod config;
+mod config_help;
 #[path = "../support/disk.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod disk;
@@ -28,6 +29,7 @@ mod paths;
 #[path = "../support/process.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod process;
+mod reload;
 mod secrets;
 mod site;
 mod stopping;

@@ -184,7 +184,7 @@ async fn a_second_daemon_leaves_the_first_alone() {
         "[module]\ndevice = \"emulator\"\n[listen]\nunix = \"{}\"\n",
         house.socket().display()
     );
-    let config = parse("test.toml", &text, []).unwrap();
+    let config = parse("test.toml", &text, []).unwrap().config;
     let error = Daemon::open(&config, Passed::default())
         .await
         .unwrap_err()

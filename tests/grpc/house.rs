@@ -107,7 +107,7 @@ impl House {
             scratch.path().join("s").display(),
             more.replace("PORT", &port.to_string()),
         );
-        let config = parse("test.toml", &text, []).unwrap();
+        let config = parse("test.toml", &text, []).unwrap().config;
         let daemon = Daemon::open(&config, Passed::default()).await.unwrap();
         let tcp = format!("http://{}", daemon.tcp().unwrap());
         let house = Self {

@@ -734,6 +734,7 @@ async fn who_administers_nothing_names_nobody_else_in_any_method() {
             "ListSessions",
             "ListTransfers",
             "RetryTransfer",
+            "WatchEvents",
             "WatchTransfer",
             "WatchTransfers",
         ]
@@ -747,4 +748,45 @@ async fn who_administers_nothing_names_nobody_else_in_any_method() {
         (TransferState::Queued, &*principal)
     );
     me.close_session(&session).await.unwrap();
+}
+
+/// The operations that a watcher is told of until this one has ended: whose, where, and on what.
+async fn seen(events: &mut cellftp::client::Events, method: &str) -> [String; 3] {
+    loop {
+        let event = timeout(PATIENCE, events.next()).await.unwrap().unwrap();
+        let Some(Event::Operation(told)) = event.unwrap().event else {
+            continue;
+        };
+        let about = told.operation.unwrap();
+        let ended = matches!(told.change, Some(operation_event::Change::Ended(_)));
+        if about.method == method && ended {
+            return [about.principal, about.profile, about.path];
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_sees_who_did_what_and_others_do_not() {
+    let house = House::with(ROLES).await;
+    let me = house.client().await;
+    let you = over_tcp(&house).await;
+    let all = me.clone().with_principal("-".into());
+    let yours = me.clone().with_principal("tcp".into());
+    let mut audit = all.events(Vec::new()).await.unwrap();
+    let mut of_one = yours.events(Vec::new()).await.unwrap();
+    let mut plain = me.events(Vec::new()).await.unwrap();
+    me.make_directory(&here(), "/mine").await.unwrap();
+    you.make_directory(&here(), "/yours").await.unwrap();
+    let told = ["tcp", "here", "/yours"].map(str::to_owned);
+    let principal = me.server_info().await.unwrap().principal;
+    let mine = seen(&mut audit, "MakeDirectory").await;
+    assert_eq!(mine, [&*principal, "here", "/mine"].map(str::to_owned));
+    assert_eq!(seen(&mut audit, "MakeDirectory").await, told);
+    // Of one principal, the first that there is to see.
+    assert_eq!(seen(&mut of_one, "MakeDirectory").await, told);
+    assert_eq!(seen(&mut plain, "MakeDirectory").await, mine);
+    assert_eq!(
+        seen(&mut plain, "MakeDirectory").await,
+        [""; 3].map(str::to_owned)
+    );
 }

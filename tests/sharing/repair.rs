@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 use crate::{HOSTS, World, at, caller, content, get, path};
 use cellftp::broker::Broker;
 use cellftp::broker::api::{Heard, Watcher};
-use cellftp::broker::terms::Cause;
+use cellftp::broker::terms::{Cause, Whose};
 use cellftp::broker::watch::What;
 use cellftp::modem::clock;
 use simcom_emulator::{Effect, Family, Fault, Knobs, Phase, Stuck, Trigger};
@@ -59,7 +59,7 @@ async fn a_download_survives_and_those_who_watch_are_told_why_it_took_so_long() 
             let (broker, [one, _]) = (&world.broker, HOSTS);
             let keeper = broker.clone();
             let keeping = tokio::spawn(async move { keeper.upkeep().await });
-            let mut watcher = broker.watch(&caller("me"), &[]).unwrap();
+            let mut watcher = broker.watch(&caller("me"), Whose::Own, &[]).unwrap();
             let whole = content(1, 400_000);
             world.store(one, "/f", whole.clone());
             let got = get(broker, "me", &at(one), "/f").await.unwrap();

@@ -10,7 +10,7 @@ use super::world::lively;
 use super::*;
 use cellftp::broker::api::Heard;
 use cellftp::broker::flow::get::GetStage;
-use cellftp::broker::terms::{Caller, Cause, Limit, Priority, YieldReason, Yields};
+use cellftp::broker::terms::{Caller, Cause, Limit, Priority, Whose, YieldReason, Yields};
 use cellftp::broker::watch::{OperationChange, What};
 use cellftp::broker::{Limits, limits, usage};
 use cellftp::modem::clock;
@@ -150,7 +150,10 @@ pub(crate) async fn told(
     world: &World,
     method: &'static str,
 ) -> (tokio::task::JoinHandle<()>, Arc<Mutex<Vec<String>>>) {
-    let mut watcher = world.broker.watch(&caller("watches"), &[]).unwrap();
+    let mut watcher = world
+        .broker
+        .watch(&caller("watches"), Whose::Own, &[])
+        .unwrap();
     let told = Arc::<Mutex<Vec<String>>>::default();
     let log = Arc::clone(&told);
     let watching = tokio::spawn(async move {

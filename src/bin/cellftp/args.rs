@@ -150,8 +150,12 @@ pub(crate) enum Command {
         #[command(flatten)]
         whose: Whose,
     },
-    /// Show what happens, until interrupted; with --session, that session does not expire meanwhile
-    Events,
+    /// Show what happens, until interrupted; with --session, that session does not expire meanwhile. With
+    /// --principal -, also whose each operation is and where it goes
+    Events {
+        #[command(flatten)]
+        whose: Whose,
+    },
     /// Transfers that the daemon keeps and goes on with by itself
     Transfer {
         #[command(subcommand)]

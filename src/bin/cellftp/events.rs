@@ -35,17 +35,34 @@ fn line(response: &WatchEventsResponse) -> String {
         Some(Event::Repair(repair)) => format!("repair {}", repair_line(repair)),
         Some(Event::Session(session)) => {
             let change = session.change().as_str_name();
-            format!("session {change} {}", session.session_id)
+            let whose = whose(&session.principal);
+            format!("session {change} {}{whose}", session.session_id)
         }
         Some(Event::Operation(event)) => {
             let operation = event.operation.clone().unwrap_or_default();
             let change = event.change.as_ref().map(change).unwrap_or_default();
-            format!("{} {} {change}", operation.operation_id, operation.method)
+            let place = [&operation.profile, &operation.path];
+            let place = place.into_iter().filter(|part| !part.is_empty());
+            let place: String = place.map(|part| format!(" {}", Plain(part))).collect();
+            format!(
+                "{} {}{place}{} {change}",
+                operation.operation_id,
+                operation.method,
+                whose(&operation.principal)
+            )
         }
         Some(Event::Lost(lost)) => format!("{} events were lost", lost.event_count),
         None => "unknown".into(),
     };
     format!("{} {what}\n", time.unwrap_or_default())
+}
+
+/// Whose something is, where that is told.
+fn whose(principal: &str) -> String {
+    if principal.is_empty() {
+        return String::new();
+    }
+    format!(" of {}", Plain(principal))
 }
 
 /// A repair, its cause and its outcome.
@@ -144,6 +161,7 @@ fn value(response: &WatchEventsResponse) -> Value {
                 "method": operation.method,
                 "principal": operation.principal,
                 "profile": operation.profile,
+                "path": operation.path,
                 "priority": operation.priority().as_str_name(),
                 "change": event.change.as_ref().map(change_value),
             }})
@@ -178,6 +196,7 @@ fn change_value(change: &Change) -> Value {
             "outcome": ended.outcome().as_str_name(),
             "failure": ended.failure.as_ref().map(failure_value),
             "on_link_seconds": seconds(ended.link_duration.as_ref()),
+            "moved_bytes": ended.moved_bytes,
         }}),
     }
 }

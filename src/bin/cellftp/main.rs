@@ -180,7 +180,9 @@ fn asked(args: &Args, client: Client) -> Result<Client, Failure> {
     };
     let whose = match &args.command {
         Command::Transfer { command } => command.whose(),
-        Command::Cancel { whose, .. } | Command::Queue { whose } => Some(whose),
+        Command::Cancel { whose, .. } | Command::Queue { whose } | Command::Events { whose } => {
+            Some(whose)
+        }
         _ => None,
     };
     let client = client.with_options(asking.options(&args.labels));
@@ -222,7 +224,7 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Status => status::run(&args, &client).await,
         Command::Usage => usage::run(&args, &client).await,
         Command::Queue { .. } => queue::run(&args, &client).await,
-        Command::Events => events::run(&args, &client).await,
+        Command::Events { .. } => events::run(&args, &client).await,
         // These ran before.
         Command::Completions { .. } | Command::Man { .. } => Ok(()),
     }

@@ -1,6 +1,7 @@
 //! Calls on files and directories of a server.
 
 use crate::broker::Broker;
+use crate::broker::catalogue::Location;
 use crate::broker::flow::get::{Deliver, Next, Reading};
 use crate::broker::flow::put::{self, PutHeader, Writing};
 use crate::broker::terms::{Caller, Cause, Error, Target, Verify};
@@ -31,7 +32,7 @@ impl Broker {
                 .map(|(standing, path)| (standing, Some(path)))?,
             None => location.here(),
         };
-        let operation = self.admit(caller, "List", location, session)?;
+        let operation = self.admit(caller, "List", named(location, path.as_ref()), session)?;
         let job = Deliver {
             standing,
             task: Task::List(path),
@@ -193,7 +194,7 @@ impl Broker {
     ) -> Result<Reading, Error> {
         let (location, session) = self.locate(caller, target)?;
         let (standing, path) = location.locate(&what.path)?;
-        let operation = self.admit(caller, "Get", location, session)?;
+        let operation = self.admit(caller, "Get", location.about(&path), session)?;
         let task = Task::Download(Download { path, ..what });
         let job = Deliver {
             standing,
@@ -217,7 +218,8 @@ impl Broker {
                 .upload(size, read_back)?;
         }
         put::Place::of(&location, &header)?;
-        let operation = self.admit(caller, "Put", location.clone(), session)?;
+        let there = location.clone().about(&location.locate(&header.path)?.1);
+        let operation = self.admit(caller, "Put", there, session)?;
         Ok(Writing::begin(
             operation,
             &location,
@@ -238,10 +240,18 @@ impl Broker {
     ) -> Result<(JobId, Output), Error> {
         let (location, session) = self.locate(caller, target)?;
         let (standing, path) = location.locate(path)?;
-        let operation = self.admit(caller, method, location, session)?;
+        let operation = self.admit(caller, method, location.about(&path), session)?;
         let id = operation.id.clone();
         self.run(operation, standing, task(path))
             .await
             .map(|output| (id, output))
+    }
+}
+
+/// The location for an operation on a path, or on the directory itself.
+fn named(location: Location, path: Option<&RemotePath>) -> Location {
+    match path {
+        Some(path) => location.about(path),
+        None => location,
     }
 }

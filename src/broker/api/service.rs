@@ -83,7 +83,7 @@ impl Broker {
     /// [`Cause::AtCommandsNotAllowed`]; the admission and link causes of [`Broker`]. A refusal by
     /// the module is an answer, not an error.
     pub async fn at_command(&self, caller: &Caller, line: Question) -> Result<Answer, Error> {
-        if !self.shared.limits.at_commands {
+        if !self.limits().at_commands {
             return Err(Cause::AtCommandsNotAllowed.into());
         }
         let answers = self.ask(caller, "SendAtCommand", vec![line]).await?;

@@ -18,7 +18,7 @@ impl Broker {
         caller: &Caller,
         request: SessionRequest,
     ) -> Result<SessionInfo, Error> {
-        let there = self.shared.servers.resolve(&request.server)?;
+        let there = self.servers().resolve(&request.server)?;
         self.sessions().room(&caller.principal, clock::now())?;
         let mut location = Location {
             transfer_type: request.transfer_type,
@@ -72,7 +72,9 @@ impl Broker {
     /// # Errors
     /// [`Cause::SessionNotFound`].
     pub fn close_session(&self, caller: &Caller, id: &SessionId) -> Result<(), Error> {
-        Ok(self.sessions().close(&caller.principal, id, clock::now())?)
+        self.sessions().close(&caller.principal, id, clock::now())?;
+        tracing::info!(principal = %caller.principal, session = id.as_str(), "a session was closed");
+        Ok(())
     }
 
     /// Changes the directory of a session; returns the directory as the server named it.
@@ -89,6 +91,7 @@ impl Broker {
         let target = Target::Session(id.clone());
         let (location, session) = self.locate(caller, &target)?;
         let (standing, path) = location.locate(path)?;
+        let location = location.about(&path);
         let operation = self.admit(caller, "ChangeDirectory", location, session)?;
         let job = operation.id.clone();
         let named = |cause: Cause| Error {
@@ -135,6 +138,8 @@ impl Broker {
         sessions
             .location(&caller.principal, id, clock::now())?
             .transfer_type = to;
+        let session = id.as_str();
+        tracing::info!(principal = %caller.principal, session, ?to, "a session has another transfer type");
         Ok(())
     }
 

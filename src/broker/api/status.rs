@@ -69,10 +69,8 @@ impl Broker {
     pub fn status(&self) -> Status {
         let now = clock::now();
         let health = self.shared.link.modem.health().borrow().clone();
-        let profile = health
-            .logged_in
-            .as_ref()
-            .and_then(|at| self.shared.servers.name_of(at));
+        let servers = self.servers();
+        let profile = health.logged_in.as_ref().and_then(|at| servers.name_of(at));
         let since_start = now.duration_since(self.shared.started);
         Status {
             lasted: since_start.saturating_sub(health.since),

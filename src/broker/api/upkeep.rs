@@ -117,7 +117,7 @@ impl Broker {
         }
         link.modem.health().borrow().logged_in.as_ref()?;
         let (idle, silent) = link.quiet(clock::now())?;
-        self.shared.upkeep.due(idle, silent)
+        self.limits().upkeep.due(idle, silent)
     }
 
     /// Does a chore, unless a job wants the link.
@@ -154,7 +154,7 @@ impl Broker {
             progress: watch::Sender::default(),
             cancel: CancellationToken::new(),
             deadline: None,
-            stall: self.shared.stall,
+            stall: self.patience().stall,
             reply,
         };
         if link.modem.submit(job).await.is_err() {
@@ -184,7 +184,7 @@ impl Broker {
 
     /// The data budget of the daemon itself on the server where the module is logged in.
     fn own_allowance(&self, at: &SessionTarget) -> Allowance {
-        let servers = &self.shared.servers;
+        let servers = self.servers();
         let name = servers.name_of(&LoggedIn::from(at.server.as_ref()));
         let location = match name.map(|name| servers.resolve(&ServerChoice::Profile(name.into()))) {
             Some(Ok(location)) => location,

@@ -11,7 +11,8 @@ impl Broker {
     /// The data moved by all and by the caller, and the state of the caller's limits.
     #[must_use]
     pub fn usage(&self, caller: &Caller) -> Report {
-        let profiles = self.shared.servers.data_limits();
+        let servers = self.servers();
+        let profiles = servers.data_limits();
         self.shared.usage.report(&caller.principal, profiles)
     }
 

@@ -17,6 +17,8 @@ pub(crate) struct Location {
     pub(crate) name: String,
     /// The server's settings in the configuration.
     pub(crate) profile: ServerProfile,
+    /// The path that an operation there is about, for whoever is told of it.
+    pub(crate) about: Option<RemotePath>,
 }
 
 /// The parts of a server's profile that concern operations on the shared link.
@@ -68,6 +70,7 @@ impl Location {
             base: Base::Login,
             name: String::new(),
             profile: ServerProfile::default(),
+            about: None,
         }
     }
 
@@ -76,6 +79,14 @@ impl Location {
         Self {
             profile,
             ..Self::login(server)
+        }
+    }
+
+    /// The same, for an operation on this path, which [`Location::locate`] returned.
+    pub(crate) fn about(self, path: &RemotePath) -> Self {
+        Self {
+            about: Some(path.clone()),
+            ..self
         }
     }
 

@@ -5,6 +5,6 @@ mod servers;
 mod session;
 
 pub(crate) use location::{Location, ServerProfile};
-pub use servers::{ProfileInfo, Servers};
+pub use servers::{Changes, ProfileInfo, Servers};
 pub use session::{Limits, OpenSession, SessionInfo, SessionRequest};
 pub(crate) use session::{SessionUse, Sessions};

@@ -16,7 +16,23 @@ pub struct Servers {
     inline_allowed: bool,
 }
 
-#[derive(Debug, Clone)]
+/// The names of profiles that differ between two tables, each list in order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Changes {
+    /// There are new ones.
+    pub added: Vec<String>,
+    /// There are others under their names.
+    pub changed: Vec<String>,
+    /// There are none any more.
+    pub gone: Vec<String>,
+}
+
+/// Whether two servers are the same place for the same user. A new password or certificate changes neither.
+fn is_same_account(one: &Server, other: &Server) -> bool {
+    one.host == other.host && one.port == other.port && one.username == other.username
+}
+
+#[derive(Debug, Clone, PartialEq)]
 struct Known {
     server: Arc<Server>,
     profile: ServerProfile,
@@ -123,6 +139,53 @@ impl Servers {
             known.profile.code = code;
         }
         self
+    }
+
+    /// What of this differs in `new`: the names of profiles, in their order.
+    #[must_use]
+    pub fn changes(&self, new: &Self) -> Changes {
+        let mut changes = Changes::default();
+        for (name, known) in &self.profiles {
+            match new.profiles.get(name) {
+                None => changes.gone.push(name.clone()),
+                Some(now) if now != known => changes.changed.push(name.clone()),
+                Some(_) => {}
+            }
+        }
+        let names = new.profiles.keys();
+        changes.added = names
+            .filter(|name| !self.profiles.contains_key(*name))
+            .cloned()
+            .collect();
+        for names in [&mut changes.added, &mut changes.changed, &mut changes.gone] {
+            names.sort_unstable();
+        }
+        changes
+    }
+
+    /// Brings the location of a session up to date with its profile: password, TLS and settings. `None` where the
+    /// profile leads to another account by now, whose directories are others.
+    ///
+    /// # Errors
+    /// [`Cause::ProfileNotFound`]; [`Cause::InlineNotAllowed`].
+    pub(crate) fn renew(&self, location: &mut Location) -> Result<Option<()>, Cause> {
+        let Some(name) = location.profile.name.as_deref() else {
+            return if self.inline_allowed {
+                Ok(Some(()))
+            } else {
+                Err(Cause::InlineNotAllowed)
+            };
+        };
+        let known = self
+            .profiles
+            .get(name)
+            .ok_or_else(|| Cause::ProfileNotFound(name.to_owned()))?;
+        if !is_same_account(&known.server, &location.server) {
+            return Ok(None);
+        }
+        location.server = Arc::clone(&known.server);
+        location.profile = known.profile.clone();
+        Ok(Some(()))
     }
 
     /// The profiles that have a limit, each with its limit.

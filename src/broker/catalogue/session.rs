@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::location::Location;
+use super::servers::Servers;
 use crate::broker::terms::share::{Full, Share};
 use crate::broker::terms::{Cause, Principal, ServerChoice, SessionId};
 use crate::broker::watch::{Events, SessionChange, What};
@@ -123,6 +124,18 @@ impl Sessions {
         }
     }
 
+    /// Takes over other bounds, and closes sessions whose profiles lead to another account by now. Whoever is open
+    /// beyond a bound stays.
+    pub(crate) fn reload(&mut self, limits: Limits, servers: &Servers) {
+        self.limits = limits;
+        let lost = self
+            .open
+            .extract_if(|_, session| matches!(servers.renew(&mut session.location), Ok(None)));
+        for (id, session) in lost {
+            tell(&self.events, session.principal, id, SessionChange::Closed);
+        }
+    }
+
     /// Ends the sessions whose leases ran out.
     pub(crate) fn sweep(&mut self, now: Instant) {
         let over = self.open.extract_if(|_, session| session.is_over(now));
@@ -198,15 +211,18 @@ impl Sessions {
             .map(|session| &mut session.location)
     }
 
-    /// The location of a session, for an operation that begins: the session does not expire until
-    /// [`Sessions::end_use`].
+    /// The location of a session by the profiles of now, for an operation that begins: the session does not expire
+    /// until [`Sessions::end_use`].
     pub(crate) fn begin_use(
         &mut self,
         principal: &Principal,
         id: &SessionId,
+        servers: &Servers,
         now: Instant,
     ) -> Result<Location, Cause> {
         let session = self.find(principal, id, now)?;
+        let renewed = servers.renew(&mut session.location)?;
+        renewed.ok_or(Cause::SessionNotFound)?;
         session.uses += 1;
         Ok(session.location.clone())
     }
@@ -313,7 +329,8 @@ mod tests {
         let (mut sessions, start) = (sessions(), clock::now());
         let me = Principal::new("me");
         let id = open(&mut sessions, "me", start).unwrap();
-        sessions.begin_use(&me, &id, start).unwrap();
+        let servers = Servers::new([], true);
+        sessions.begin_use(&me, &id, &servers, start).unwrap();
         let late = start + 300 * MINUTE;
         assert_eq!(sessions.count(late), 1);
         sessions.end_use(&id, late);
@@ -333,7 +350,7 @@ mod tests {
             Err(Cause::SessionNotFound)
         ));
         assert!(matches!(
-            sessions.begin_use(&other, &id, now),
+            sessions.begin_use(&other, &id, &Servers::default(), now),
             Err(Cause::SessionNotFound)
         ));
         assert!(matches!(

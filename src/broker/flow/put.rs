@@ -8,9 +8,10 @@ mod sending;
 mod sentinel;
 mod upload;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -257,15 +258,12 @@ struct Fault(Arc<Mutex<Option<Cause>>>);
 
 impl Fault {
     fn set(&self, cause: Cause) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get_or_insert(cause);
+        self.0.lock().get_or_insert(cause);
     }
 
     /// The error of an operation that was ended: with the fault's cause, if there is one.
     fn explain(&self, error: Error) -> Error {
-        let fault = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let fault = self.0.lock().take();
         // The module may see the end of the source before the cancellation.
         let source_gone = matches!(&error.cause, Cause::Modem(error)
             if matches!(&**error, modem::Error::Failed(failure)

@@ -70,10 +70,11 @@ impl Broker {
     /// # Errors
     /// The admission and link causes of [`Broker`].
     pub async fn delete_module_file(&self, caller: &Caller, file: ModulePath) -> Result<(), Error> {
+        let (method, priority) = ("DeleteModuleFile", Priority::Interactive);
+        let operation = self.admit_at(caller, method, priority, None, None)?;
+        operation.is_about(&file);
         let task = Task::DeleteModuleFile(file);
-        self.on_storage(caller, "DeleteModuleFile", task)
-            .await
-            .map(drop)
+        self.run(operation, Standing::Ready, task).await.map(drop)
     }
 
     /// Admits the reading of a file of the module. Returns at once.
@@ -82,6 +83,7 @@ impl Broker {
     /// The admission causes of [`Broker`]; nothing has reached the module.
     pub fn read_module_file(&self, caller: &Caller, file: ModulePath) -> Result<Reading, Error> {
         let operation = self.admit_at(caller, "ReadModuleFile", Priority::Normal, None, None)?;
+        operation.is_about(&file);
         let job = Deliver {
             standing: Standing::Ready,
             task: Task::ReadModuleFile(file),
@@ -102,6 +104,7 @@ impl Broker {
         what: WriteModuleFile,
     ) -> Result<WritingToModule, Error> {
         let operation = self.admit_at(caller, "WriteModuleFile", Priority::Normal, None, None)?;
+        operation.is_about(&what.file);
         Ok(WritingToModule::new(operation, what))
     }
 
@@ -145,6 +148,7 @@ impl Broker {
         }
         let name = path.file_name().unwrap_or_default();
         let file = ModulePath::of_remote(transfer.drive, name).map_err(Cause::InvalidPath)?;
+        let location = location.about(&path);
         let task = task(ModuleTransfer {
             path,
             file: file.clone(),

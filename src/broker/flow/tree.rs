@@ -37,7 +37,7 @@ impl Broker {
     ) -> Result<Entry, Error> {
         let (location, session) = self.locate(caller, target)?;
         let (standing, path) = location.locate(&without_slashes(path)?)?;
-        let operation = self.admit(caller, "Stat", location, session)?;
+        let operation = self.admit(caller, "Stat", location.about(&path), session)?;
         if !has_name(&path) {
             // A path that the server accepts in CWD is a directory.
             self.run(operation, entered(standing, path), Task::Stand)

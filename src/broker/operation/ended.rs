@@ -94,6 +94,7 @@ mod tests {
                 operation: JobId::new(id.to_string()),
                 method: "Put",
                 principal: Some(Principal::new(who)),
+                path: None,
                 profile: None,
                 priority: Priority::Normal,
                 labels: Labels::default(),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -50,6 +50,10 @@ pub(crate) struct Admission<'a> {
     pub(crate) session: Option<SessionUse>,
     pub(crate) allowance: Option<Arc<Allowance>>,
     pub(crate) stall: Duration,
+    /// The path that it is about.
+    pub(crate) about: Option<Arc<str>>,
+    /// Whether the log has its path.
+    pub(crate) logs_paths: bool,
     pub(crate) events: Arc<Events>,
 }
 
@@ -81,6 +85,8 @@ impl Operations {
             stall,
             priority,
             yields,
+            about,
+            logs_paths,
             events,
         } = admission;
         if self.is_stopping() {
@@ -118,6 +124,8 @@ impl Operations {
             yields,
             priority,
             method,
+            path: about.map_or_else(OnceLock::new, OnceLock::from),
+            logs_paths,
             principal: caller.principal.clone(),
             deadline: caller.deadline,
             stall,

@@ -68,6 +68,7 @@ impl Operation {
             method: self.method,
             principal: Some(self.principal.clone()),
             profile: self.profile.name.clone(),
+            path: self.path.get().cloned(),
             priority: self.priority,
             labels: self.labels.clone(),
         }
@@ -88,19 +89,39 @@ impl Operation {
         let enough = self.facts().enough;
         let labels = (!self.labels.is_empty()).then(|| self.labels.to_string());
         let labels = labels.as_deref();
+        let profile = self.profile.name.as_deref();
+        let path = self
+            .path
+            .get()
+            .filter(|_| self.logs_paths)
+            .map(|path| &**path);
+        let bytes = self.pace.bytes();
+        let took = clock::now().duration_since(self.admitted);
         match outcome {
             Ok(_) => {
-                tracing::info!(?on_link, labels, "done");
+                tracing::info!(profile, path, bytes, ?took, ?on_link, labels, "done");
                 self.end(Outcome::Done);
             }
             Err(error) if enough && error.cause.is_the_callers() => {
-                tracing::info!(?on_link, "done: its caller has what it wanted");
+                tracing::info!(
+                    profile,
+                    path,
+                    bytes,
+                    ?took,
+                    ?on_link,
+                    labels,
+                    "done: its caller has what it wanted"
+                );
                 self.end(Outcome::Done);
             }
             Err(error) => {
                 let failure = error.failure();
                 let why = chain(error);
                 tracing::info!(
+                    profile,
+                    path,
+                    bytes,
+                    ?took,
                     ?on_link,
                     command = failure.and_then(|failure| failure.command).map(|name| name.as_str()),
                     errcode = error.errcode(),
@@ -162,7 +183,11 @@ impl Operation {
             self.operations.requests.ended(named, &ended);
         }
         self.operations.keep(ended);
-        self.tell(OperationChange::Ended { on_link, outcome });
+        self.tell(OperationChange::Ended {
+            on_link,
+            bytes,
+            outcome,
+        });
     }
 
     pub(super) fn tell(&self, change: OperationChange) {

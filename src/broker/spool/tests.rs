@@ -47,7 +47,7 @@ async fn read_all(reader: &mut Reader) -> (Vec<u8>, Spooled) {
 async fn one_client_does_not_take_the_whole_disk() {
     let spools = Arc::new(Spools::new(Limits {
         disk_of_one: 500,
-        ..spools(10, 10, 300, 1000).limits.clone()
+        ..spools(10, 10, 300, 1000).limits.load().as_ref().clone()
     }));
     let mut stalled = Vec::new();
     for _ in 0..8 {
@@ -95,7 +95,7 @@ async fn one_client_has_a_part_of_the_files() {
 async fn one_client_does_not_take_all_memory() {
     let spools = Arc::new(Spools::new(Limits {
         memory_of_one: 500,
-        ..spools(300, 1000, 0, 0).limits.clone()
+        ..spools(300, 1000, 0, 0).limits.load().as_ref().clone()
     }));
     let mut held = Vec::new();
     for _ in 0..4 {
@@ -122,7 +122,7 @@ async fn one_client_does_not_take_all_memory() {
 async fn a_full_share_takes_back_only_what_is_its_own() {
     let spools = Arc::new(Spools::new(Limits {
         memory_of_one: 100_000,
-        ..spools(90_000, 400_000, 0, 0).limits.clone()
+        ..spools(90_000, 400_000, 0, 0).limits.load().as_ref().clone()
     }));
     let mut kept = Vec::new();
     for who in ["another", "me"] {

@@ -58,12 +58,12 @@ impl Share {
 /// The taken places of a [`Share`], by principal.
 #[derive(Debug)]
 pub struct Places {
-    share: Share,
     taken: Mutex<Taken>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Taken {
+    share: Share,
     in_all: u64,
     by: HashMap<Principal, u64>,
 }
@@ -73,9 +73,17 @@ impl Places {
     #[must_use]
     pub fn new(share: Share) -> Self {
         Self {
-            share,
-            taken: Mutex::default(),
+            taken: Mutex::new(Taken {
+                share,
+                in_all: 0,
+                by: HashMap::new(),
+            }),
         }
+    }
+
+    /// Takes over other bounds. What is taken stays taken, beyond a smaller bound too.
+    pub fn resize(&self, share: Share) {
+        self.taken().share = share;
     }
 
     /// Takes one place; dropping the result gives it back.
@@ -97,7 +105,7 @@ impl Places {
     pub fn take_many(&self, principal: &Principal, many: u64) -> Result<(), Full> {
         let mut taken = self.taken();
         let own = taken.by.get(principal).copied().unwrap_or_default();
-        self.share.admit(taken.in_all, own, many)?;
+        taken.share.admit(taken.in_all, own, many)?;
         if many > 0 {
             taken.in_all += many;
             taken.by.insert(principal.clone(), own + many);
@@ -120,8 +128,9 @@ impl Places {
     /// Whether `many` more exceed the principal's own bound, whatever others give back.
     #[must_use]
     pub fn is_beyond(&self, principal: &Principal, many: u64) -> bool {
-        let own = self.taken().by.get(principal).copied().unwrap_or_default();
-        own.saturating_add(many) > self.share.of_one
+        let taken = self.taken();
+        let own = taken.by.get(principal).copied().unwrap_or_default();
+        own.saturating_add(many) > taken.share.of_one
     }
 
     /// Places taken by all.
@@ -133,7 +142,8 @@ impl Places {
     /// Places left for all.
     #[must_use]
     pub fn rest(&self) -> u64 {
-        self.share.in_all.saturating_sub(self.used())
+        let taken = self.taken();
+        taken.share.in_all.saturating_sub(taken.in_all)
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {

@@ -1,7 +1,7 @@
 //! Virtual sessions.
 
 use super::*;
-use simcom_talk::ftps::value::TransferType;
+use simcom_talk::ftps::value::{Password, Server, TransferType};
 
 fn request(directory: Option<&str>) -> SessionRequest {
     SessionRequest {
@@ -154,4 +154,65 @@ async fn unknown_servers_are_refused() {
     let error = broker.size(&me, &inline, &path("f")).await.unwrap_err();
     assert!(matches!(error.cause, Cause::InlineNotAllowed));
     assert!(module.log().is_empty());
+}
+
+/// The servers `a` at a host with a password.
+fn servers(profiles: &[(&str, &str, &str)]) -> Servers {
+    let profiles = profiles.iter().map(|(name, host, password)| {
+        let server = Server {
+            password: Password::new(*password).unwrap(),
+            ..(*server(host)).clone()
+        };
+        ((*name).to_owned(), server)
+    });
+    Servers::new(profiles, false)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_follows_its_profile_and_is_closed_where_that_leads_elsewhere() {
+    let (broker, module) = broker(Module::new());
+    let reload = |profiles| broker.reload(servers(profiles), Limits::default());
+    reload(&[("a", "h", "old")]);
+    let me = caller("me");
+    let session = broker.open_session(&me, request(None)).await.unwrap();
+    let target = Target::Session(session.id.clone());
+    let make = async || broker.make_directory(&me, &target, &path("d")).await;
+
+    reload(&[("a", "h", "new")]);
+    make().await.unwrap();
+    let (standing, _) = module.log().pop().unwrap();
+    let Standing::LoggedIn(SessionTarget { server, .. }) = standing else {
+        panic!("{standing:?}");
+    };
+    assert_eq!(server.password.expose(), "new");
+
+    reload(&[]);
+    let refused = make().await.unwrap_err().cause;
+    assert!(matches!(refused, Cause::ProfileNotFound(name) if name == "a"));
+    reload(&[("a", "h", "new")]);
+    make().await.unwrap();
+
+    reload(&[("a", "elsewhere", "new")]);
+    let refused = make().await.unwrap_err().cause;
+    assert!(matches!(refused, Cause::SessionNotFound), "{refused:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn bounds_are_taken_over_for_those_who_come_later() {
+    let (broker, _module) = broker(Module::new());
+    let me = caller("me");
+    broker.open_session(&me, request(None)).await.unwrap();
+    let mut limits = (*broker.limits()).clone();
+    limits.sessions.max_per_principal = 1;
+    limits.queue.max = 0;
+    broker.reload((*broker.servers()).clone(), limits);
+    let refused = broker.open_session(&me, request(None)).await.unwrap_err();
+    assert!(matches!(
+        refused.cause,
+        Cause::TooManySessions { own: true }
+    ));
+    let profile = Target::Profile("a".into());
+    let refused = broker.make_directory(&me, &profile, &path("/d")).await;
+    let refused = refused.unwrap_err().cause;
+    assert!(matches!(refused, Cause::QueueFull { .. }), "{refused:?}");
 }

@@ -50,8 +50,8 @@ fn request() -> SessionRequest {
 #[tokio::test(start_paused = true)]
 async fn an_operation_is_told_from_its_admission_to_its_end() {
     let (broker, _) = broker(Module::new().file("/long", content(250_000)));
-    let mut mine = broker.watch(&caller("me"), &[]).unwrap();
-    let mut others = broker.watch(&caller("other"), &[]).unwrap();
+    let mut mine = broker.watch(&caller("me"), Whose::Own, &[]).unwrap();
+    let mut others = broker.watch(&caller("other"), Whose::Own, &[]).unwrap();
     get(&broker, "/long").await.unwrap();
     get(&broker, "/missing").await.unwrap_err();
     let told = heard(&mut mine).await;
@@ -76,7 +76,7 @@ async fn an_operation_is_told_from_its_admission_to_its_end() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_watcher_learns_how_much_it_lost() {
     let (broker, _) = broker(Module::new().file("/f", content(10)));
-    let mut watcher = broker.watch(&caller("me"), &[]).unwrap();
+    let mut watcher = broker.watch(&caller("me"), Whose::Own, &[]).unwrap();
     let me = caller("me");
     for _ in 0..2000 {
         broker.size(&me, &profile(), &path("/f")).await.unwrap();
@@ -96,7 +96,7 @@ async fn watchers_are_bounded_and_leave_their_places() {
     let (broker, _) = broker(Module::new());
     let mut watchers = Vec::new();
     let refusal = loop {
-        match broker.watch(&caller("me"), &[]) {
+        match broker.watch(&caller("me"), Whose::Own, &[]) {
             Ok(watcher) => watchers.push(watcher),
             Err(error) => break error,
         }
@@ -110,17 +110,19 @@ async fn watchers_are_bounded_and_leave_their_places() {
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).contains(&row),
         "{row}"
     );
-    broker.watch(&caller("other"), &[]).unwrap();
+    broker.watch(&caller("other"), Whose::Own, &[]).unwrap();
     watchers.pop();
-    broker.watch(&caller("me"), &[]).unwrap();
+    broker.watch(&caller("me"), Whose::Own, &[]).unwrap();
     // Sixteen of each of three principals, and then one of each.
     let mut others = 0;
-    while let Ok(watcher) = broker.watch(&caller(&format!("other {}", others / 16)), &[]) {
+    while let Ok(watcher) =
+        broker.watch(&caller(&format!("other {}", others / 16)), Whose::Own, &[])
+    {
         watchers.push(watcher);
         others += 1;
     }
     let mut late = 0;
-    while let Ok(watcher) = broker.watch(&caller(&format!("late {late}")), &[]) {
+    while let Ok(watcher) = broker.watch(&caller(&format!("late {late}")), Whose::Own, &[]) {
         watchers.push(watcher);
         late += 1;
     }
@@ -136,16 +138,18 @@ async fn a_session_lives_as_long_as_it_is_watched() {
         async move { broker.upkeep().await }
     });
     let watched = broker.open_session(&me, request()).await.unwrap().id;
-    let watcher = broker.watch(&me, std::slice::from_ref(&watched)).unwrap();
+    let watcher = broker
+        .watch(&me, Whose::Own, std::slice::from_ref(&watched))
+        .unwrap();
     sleep(60 * SECOND).await;
     assert_eq!(broker.status().sessions, 1);
-    let mut others = broker.watch(&caller("other"), &[]).unwrap();
+    let mut others = broker.watch(&caller("other"), Whose::Own, &[]).unwrap();
     drop(watcher);
     sleep(12 * SECOND).await;
     assert_eq!(broker.status().sessions, 0);
     let expired = format!("session false {:?}", SessionChange::Expired);
     assert_eq!(heard(&mut others).await, [expired]);
-    let gone = broker.watch(&me, &[watched]).unwrap_err();
+    let gone = broker.watch(&me, Whose::Own, &[watched]).unwrap_err();
     assert!(matches!(gone.cause, Cause::SessionNotFound));
     upkeep.abort();
 }

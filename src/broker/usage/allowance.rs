@@ -35,7 +35,7 @@ impl Usage {
         (profile, limit): (Option<Arc<str>>, Limit),
         health: &Health,
     ) -> Allowance {
-        let blocks = self.limits.blocks && health.capabilities.profile.blocks;
+        let blocks = self.limits.load().blocks && health.capabilities.profile.blocks;
         Allowance {
             usage: Arc::clone(self),
             account: Account { profile, principal },

@@ -153,7 +153,9 @@ fn operation(method: &'static str, change: &OperationChange) {
             histogram!("cellftpd_operation_wait_seconds").record(waited.as_secs_f64());
         }
         OperationChange::Progress { .. } => {}
-        OperationChange::Ended { on_link, outcome } => {
+        OperationChange::Ended {
+            on_link, outcome, ..
+        } => {
             gauge!("cellftpd_operations_admitted").decrement(1.0);
             let outcome = match outcome {
                 Outcome::Done => "done",

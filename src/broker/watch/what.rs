@@ -52,7 +52,7 @@ pub enum What {
 pub enum SessionChange {
     /// It was opened.
     Opened,
-    /// Its client closed it.
+    /// Its client closed it, or a reload did: its profile leads to another account by now.
     Closed,
     /// Its lease ran out.
     Expired,
@@ -69,6 +69,9 @@ pub struct About {
     pub principal: Option<Principal>,
     /// Its server profile; `None` for a server named inline, or where it is another principal's.
     pub profile: Option<Arc<str>>,
+    /// The path that it is about, on its server or on the module; `None` where there is none or are many, or where it
+    /// is another principal's.
+    pub path: Option<Arc<str>>,
     /// How urgent it is.
     pub priority: Priority,
     /// Its labels; none where it is another principal's.
@@ -109,6 +112,8 @@ pub enum OperationChange {
     Ended {
         /// Time on the link.
         on_link: Duration,
+        /// Bytes that it has moved.
+        bytes: u64,
         /// Its result.
         outcome: Outcome,
     },
@@ -153,6 +158,15 @@ impl From<&Error> for Outcome {
 }
 
 impl Event {
+    /// Whether it is about this principal, or about the link, which is everybody's.
+    pub(crate) fn concerns(&self, principal: &Principal) -> bool {
+        match &self.what {
+            What::Link { .. } | What::Repair(_) => true,
+            What::Session { own, .. } => own.as_ref().is_some_and(|(owner, _)| owner == principal),
+            What::Operation { about, .. } => about.principal.as_ref() == Some(principal),
+        }
+    }
+
     /// The event without the facts that belong to another principal.
     pub(crate) fn seen_by(&self, principal: &Principal) -> Self {
         let mut event = self.clone();
@@ -182,6 +196,7 @@ impl About {
     pub(crate) fn hide(&mut self) {
         self.principal = None;
         self.profile = None;
+        self.path = None;
         self.labels = Labels::default();
     }
 }

@@ -102,12 +102,17 @@ impl From<OperationChange> for Change {
             OperationChange::Resumed { waited } => Self::Resumed(proto::OperationResumed {
                 waiting_duration: Some(duration(waited)),
             }),
-            OperationChange::Ended { on_link, outcome } => {
+            OperationChange::Ended {
+                on_link,
+                bytes,
+                outcome,
+            } => {
                 let (outcome, failure) = ending(outcome);
                 Self::Ended(proto::OperationEnded {
                     outcome: outcome.into(),
                     failure,
                     link_duration: Some(duration(on_link)),
+                    moved_bytes: signed(bytes),
                 })
             }
         }
@@ -163,6 +168,7 @@ impl From<About> for proto::OperationInfo {
             method: about.method.into(),
             principal: principal.map_or_else(String::new, ToString::to_string),
             profile: about.profile.as_deref().unwrap_or_default().into(),
+            path: about.path.as_deref().unwrap_or_default().into(),
             priority: proto::Priority::from(about.priority).into(),
             labels: labels(&about.labels),
         }

@@ -22,7 +22,10 @@ impl Attempt {
             Err(Stop::Halted(_)) => return Ok(()),
             Err(Stop::Failed(error)) => {
                 let journal = &self.hold.journal;
-                let delay = journal.settings.budget.delay(tries + 1, fastrand::u64(..));
+                let delay = journal
+                    .settings()
+                    .budget
+                    .delay(tries + 1, fastrand::u64(..));
                 let due = journal.now().lived + delay;
                 match another(&error, true) {
                     // It was not tried: there was no link, or the disk accepted nothing.
@@ -68,9 +71,10 @@ impl Attempt {
         let (location, _) = self.broker.locate(&self.caller, &target)?;
         let (standing, path) = location.locate(&record.wish.path)?;
         let priority = record.wish.priority;
-        let operation =
-            self.broker
-                .admit_at(&self.caller, "DeleteFile", priority, Some(location), None)?;
+        let there = Some(location.about(&path));
+        let operation = self
+            .broker
+            .admit_at(&self.caller, "DeleteFile", priority, there, None)?;
         let remains = Remains {
             path,
             begun: BegunUpload {

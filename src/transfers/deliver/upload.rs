@@ -192,9 +192,10 @@ impl Attempt {
                 sha256,
             };
             let priority = record.wish.priority;
-            let operation =
-                self.broker
-                    .admit_at(&self.caller, "Put", priority, Some(location), None)?;
+            let there = Some(location.about(&sentinel.path));
+            let operation = self
+                .broker
+                .admit_at(&self.caller, "Put", priority, there, None)?;
             let id = operation.id.clone();
             let _cancel = operation.cancel.clone().drop_guard();
             self.on_link(&id);
@@ -225,7 +226,7 @@ impl Attempt {
             &self.caller,
             "GetSize",
             record.wish.priority,
-            Some(location),
+            Some(location.about(&path)),
             None,
         )?;
         let id = operation.id.clone();

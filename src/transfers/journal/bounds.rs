@@ -79,8 +79,8 @@ impl Journal {
             .keys()
             .filter(|key| key.principal == *principal);
         let share = Share {
-            in_all: self.settings.max_transfers as u64,
-            of_one: self.settings.max_per_principal as u64,
+            in_all: self.settings().max_transfers as u64,
+            of_one: self.settings().max_per_principal as u64,
         };
         share.admit(table.entries.len() as u64, of_own.count() as u64, 1)
     }
@@ -117,7 +117,7 @@ impl Journal {
         // GetStatus reports this even if no client calls.
         let _ = self.is_at_home().await;
         self.keep_lived(KEEP).await;
-        let (ended, unfinished) = (self.settings.max_age, self.settings.unfinished_age);
+        let (ended, unfinished) = (self.settings().max_age, self.settings().unfinished_age);
         let now = self.now();
         let old: Vec<(Key, Birth)> = {
             let table = self.table();
@@ -160,8 +160,8 @@ impl Journal {
             return Ok(());
         }
         let share = Share {
-            in_all: self.settings.disk_in_all,
-            of_one: self.settings.disk_per_principal,
+            in_all: self.settings().disk_in_all,
+            of_one: self.settings().disk_per_principal,
         };
         share.admit(self.room.all(), taken, lacking)?;
         if !self.room.take(lacking) {

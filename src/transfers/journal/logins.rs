@@ -81,8 +81,8 @@ impl Journal {
     pub(crate) fn login_refused(&self, server: &LoggedIn, why: ToldError) -> Option<Duration> {
         let now = self.now().lived;
         let budget = Budget {
-            backoff: self.settings.budget.backoff * SLOWER,
-            ..self.settings.budget
+            backoff: self.settings().budget.backoff * SLOWER,
+            ..self.settings().budget
         };
         let pause = |tries| budget.delay(tries, fastrand::u64(..));
         self.table().logins.refused(server, why, now, pause)

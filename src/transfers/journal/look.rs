@@ -39,7 +39,7 @@ impl Journal {
 
     /// Most transfers of one principal, and most bytes.
     pub(crate) fn of_one(&self) -> (usize, u64) {
-        let settings = &self.settings;
+        let settings = self.settings();
         (settings.max_per_principal, settings.disk_per_principal)
     }
 

@@ -118,7 +118,7 @@ impl Journal {
 
     /// A later upload is writing its name: it is not tried for a while.
     pub(crate) fn wait_behind(&self, key: &Key, birth: Birth) {
-        let until = self.now().lived + self.settings.budget.backoff;
+        let until = self.now().lived + self.settings().budget.backoff;
         if let Some(entry) = self.table().of(key, birth) {
             entry.behind = Some(until);
         }

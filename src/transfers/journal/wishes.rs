@@ -40,7 +40,7 @@ impl Journal {
     /// Interrupts the deletion of a transfer's partial file on the server, so that another call can
     /// go first. The deletion resumes after a pause.
     pub(crate) fn step_aside(&self, key: &Key, birth: Birth) {
-        let later = self.now().lived + self.settings.budget.backoff;
+        let later = self.now().lived + self.settings().budget.backoff;
         let mut table = self.table();
         let Some(entry) = table.of(key, birth) else {
             return;
@@ -59,7 +59,7 @@ impl Journal {
         if let Some(entry) = table.of(key, birth) {
             entry.unrecorded = Some(Unrecorded {
                 why: why.clone(),
-                again: runtime::now() + self.settings.budget.backoff,
+                again: runtime::now() + self.settings().budget.backoff,
             });
             entry.tell();
         }

@@ -47,7 +47,7 @@ impl Broker {
         };
         let (location, session) = self.locate(caller, &header.target)?;
         let (standing, path) = location.locate(&header.path)?;
-        let operation = self.admit(caller, "Put", location, session)?;
+        let operation = self.admit(caller, "Put", location.about(&path), session)?;
         let id = operation.id.clone();
         match self.run(operation, standing, Task::Size(path)).await {
             Ok(Output::Size(found)) if found == size => {}

@@ -10,7 +10,7 @@ use super::content::{Content, OnDisk};
 use super::drive::Driver;
 use super::{PutHeader, PutProgress};
 use crate::broker::Broker;
-use crate::broker::terms::{Caller, Error, Key, Patience, PutResult, Verify};
+use crate::broker::terms::{Caller, Error, Key, PutResult, Verify};
 use crate::modem::JobId;
 use simcom_talk::dialogue::operation::BegunUpload;
 
@@ -39,17 +39,15 @@ impl Broker {
         own: Key,
     ) -> Result<Sending, Error> {
         let (location, session) = self.locate(caller, &header.target)?;
-        let operation = self.admit(caller, "Put", location.clone(), session)?;
+        let there = location.clone().about(&location.locate(&header.path)?.1);
+        let operation = self.admit(caller, "Put", there, session)?;
         if let Some(allowance) = &operation.allowance {
             let at = begun.as_ref().map_or(0, |begun| begun.at);
             let rest = file.size.saturating_sub(at);
             allowance.upload(rest, header.verify == Some(Verify::ReadBack))?;
         }
         let (report, progress) = watch::channel(PutProgress::default());
-        let patience = Patience {
-            stall: self.shared.stall,
-            trickle: self.shared.trickle,
-        };
+        let patience = self.patience();
         let content = Content::OnDisk(file);
         let (id, teller) = (operation.id.clone(), operation.teller());
         let cancel = operation.cancel.clone().drop_guard();

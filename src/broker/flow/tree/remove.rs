@@ -121,7 +121,8 @@ impl Broker {
         }
         location.profile.allow(&caller.principal, "RemoveTree")?;
         let priority = Priority::Normal;
-        let operation = self.admit_at(caller, "RemoveTree", priority, Some(location), session)?;
+        let there = Some(location.about(&path));
+        let operation = self.admit_at(caller, "RemoveTree", priority, there, session)?;
         let cancel = operation.cancel.clone().drop_guard();
         let (told, outcomes) = mpsc::channel(OUTCOMES);
         let driver = Driver {

@@ -130,7 +130,11 @@ impl Broker {
         };
         location.profile.allow(&caller.principal, "Walk")?;
         let priority = Priority::Normal;
-        let operation = self.admit_at(caller, "Walk", priority, Some(location), session)?;
+        let there = Some(match &path {
+            Some(path) => location.about(path),
+            None => location,
+        });
+        let operation = self.admit_at(caller, "Walk", priority, there, session)?;
         let cancel = operation.cancel.clone().drop_guard();
         let top = Branch {
             path,

@@ -21,6 +21,7 @@ fn ended(operation: &JobId, who: &Principal, at: Instant) -> Ended {
             operation: operation.clone(),
             method: "Put",
             principal: Some(who.clone()),
+            path: None,
             profile: None,
             priority: Priority::Normal,
             labels: Labels::default(),
