@@ -1,7 +1,7 @@
 """A module for benchmarks: it answers from memory as fast as it can, on a pseudo-terminal.
 
-It says what a SIM7600 says and has neither a network nor a pace of its own, so that the port and
-whoever reads it are the limit. Programs speak to it through its link; the benchmark speaks to it
+It says what a SIM7600 says and has no network, and no pace of its own unless a number of bits per
+second is given, so that the port and whoever reads it are the limit. Programs speak to it through its link; the benchmark speaks to it
 on standard input, one JSON array a line, and gets one line of JSON back:
 
     ["put", PATH, BYTES]   makes a file of BYTES random bytes, the same at each start
@@ -19,12 +19,15 @@ import random
 import re
 import selectors
 import sys
+import time
 import tty
 
 READ = 64 * 1024
 # Content of a block (SIMCom manual L1214).
 BLOCK = 1480
 ETX, END = b"\x03", b"\x1a"
+# Seconds that the system may wake a process late.
+LATE = 0.05
 
 ANSWERS = {
     "AT+CGMI": "SIMCOM INCORPORATED",
@@ -43,7 +46,10 @@ REFUSED = ("AT+CFTPSMODE", "AT+CFTPSSLCFG")
 
 
 class Module:
-    def __init__(self, link):
+    def __init__(self, link, baud=0):
+        # A hundredth of a second of the line at once: a thousandth of its bits per second, in bytes.
+        self.burst = baud // 1000 or READ
+        self.outward, self.inward = Line(baud), Line(baud)
         self.port, self.slave = os.openpty()
         tty.setraw(self.port)
         tty.setraw(self.slave)
@@ -95,7 +101,7 @@ class Module:
     # The port's side.
 
     def hear(self):
-        self.typed += os.read(self.port, READ).replace(b"\n", b"")
+        self.typed += self.read().replace(b"\n", b"")
         while b"\r" in self.typed:
             line, self.typed = self.typed.split(b"\r", 1)
             # What ends an upload that nobody began means nothing.
@@ -107,7 +113,14 @@ class Module:
     def write(self, data):
         view = memoryview(data)
         while view:
-            view = view[os.write(self.port, view[:READ]) :]
+            written = os.write(self.port, view[: self.burst])
+            view = view[written:]
+            self.outward.passed(written)
+
+    def read(self):
+        got = os.read(self.port, self.burst)
+        self.inward.passed(len(got))
+        return got
 
     def command(self, line):
         if not line:
@@ -164,7 +177,7 @@ class Module:
         self.write(b"\r\n>")
         parts, tail = [], b""
         while True:
-            part = os.read(self.port, READ)
+            part = self.read()
             parts.append(part)
             tail = (tail + part)[-64:]
             # Unescaped, where an even number of ETX stands before it.
@@ -197,6 +210,24 @@ class Module:
         return content
 
 
+class Line:
+    """One direction of a line, with ten bits a byte. 0 baud: it has no pace."""
+
+    def __init__(self, baud):
+        self.seconds = 10 / baud if baud else 0
+        self.free = 0
+
+    def passed(self, count):
+        """Waits until so many bytes have passed. Who was late does not wait until it has caught up."""
+        now = time.monotonic()
+        if self.free < now - LATE:
+            # A line that was silent has saved nothing up.
+            self.free = now
+        self.free += count * self.seconds
+        if self.seconds and self.free > now:
+            time.sleep(self.free - now)
+
+
 class Typed:
     """An upload as it was typed. It is read only when somebody asks, and not while time is taken."""
 
@@ -223,4 +254,4 @@ def framed(content, name="GET"):
 
 
 if __name__ == "__main__":
-    Module(sys.argv[1]).run()
+    Module(sys.argv[1], *map(int, sys.argv[2:])).run()

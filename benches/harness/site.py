@@ -47,10 +47,10 @@ class Process:
 class Module(Process):
     """A module of benchmarks, see module.py."""
 
-    def __init__(self, scratch, name):
+    def __init__(self, scratch, name, baud=0):
         self.link = scratch / name
         super().__init__(
-            [sys.executable, HERE / "module.py", self.link],
+            [sys.executable, HERE / "module.py", self.link, str(baud)],
             scratch / f"{name}.log",
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

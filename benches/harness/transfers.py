@@ -3,7 +3,8 @@
 import collections
 
 from harness.row import Row, ratios, speed
-from harness.site import Daemon, Emulated, script
+from harness.script import escaped, size_on_wire
+from harness.site import Daemon, Emulated, Module, script
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -99,26 +100,21 @@ def login(device, port):
 
 def paced(bench):
     """How much of a line's pace is content, against what its framing allows."""
-    server, rows = bench.ftp_server(), []
+    rows = []
     for baud in (115_200, 921_600, 3_000_000):
         name = f"paced-{baud}"
-        module = Emulated(
-            bench.scratch, name, bench.programs["cellftpd"], "--baud", str(baud)
-        )
-        daemon = Daemon(bench.scratch, f"{name}-daemon", bench.programs, module.link, server.port)
+        module = Module(bench.scratch, name, baud)
+        daemon = bench.daemon(f"{name}-daemon", module)
         # Five seconds of the line.
         size = baud // 10 * 5 // 1480 * 1480
+        module("put", "/get", size)
         content = bench.random(size)
-        (server.root / name).write_bytes(content.read_bytes())
-        daemon.cellftp("size", f"/{name}")
-        from harness.script import escaped, size_on_wire
-
-        wire = size_on_wire(size)
-        got = daemon.cellftp("get", f"/{name}", "/dev/null")
-        sent = len(escaped(content.read_bytes()))
-        put = daemon.cellftp("put", content, f"/{name}-put", "--verify", "none")
-        rows.append(Row(f"goodput at {baud:,} baud, Get", [wire * 10 / baud / got], 0.995))
-        rows.append(Row(f"goodput at {baud:,} baud, Put", [sent * 10 / baud / put], 0.995))
+        daemon.cellftp("size", "/get")
+        got = daemon.cellftp("get", "/get", "/dev/null")
+        put = daemon.cellftp("put", content, "/put", "--verify", "none")
+        down, up = size_on_wire(size), len(escaped(content.read_bytes()))
+        rows.append(Row(f"goodput at {baud:,} baud, Get", [down * 10 / baud / got], 0.995))
+        rows.append(Row(f"goodput at {baud:,} baud, Put", [up * 10 / baud / put], 0.995))
         daemon.end()
         module.end()
     return rows
