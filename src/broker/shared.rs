@@ -281,7 +281,6 @@ impl Broker {
         location: Location,
         session: Option<SessionUse>,
     ) -> Result<Arc<Operation>, Cause> {
-        location.profile.allow(&caller.principal, method)?;
         let priority = match method {
             "Get" | "Put" | "GetFiles" | "PutFiles" => {
                 caller.priority.unwrap_or(location.profile.priority)
@@ -294,6 +293,21 @@ impl Broker {
     /// Like [`Broker::admit`], with a given priority; without a location, for an operation that
     /// concerns the module alone.
     pub(crate) fn admit_at(
+        &self,
+        caller: &Caller,
+        method: &'static str,
+        priority: Priority,
+        location: Option<Location>,
+        session: Option<SessionUse>,
+    ) -> Result<Arc<Operation>, Cause> {
+        if let Some(location) = &location {
+            location.profile.allow(&caller.principal, method)?;
+        }
+        self.admit_allowed(caller, method, priority, location, session)
+    }
+
+    /// Like [`Broker::admit_at`], for a step of work that its caller was allowed when it was accepted.
+    pub(crate) fn admit_allowed(
         &self,
         caller: &Caller,
         method: &'static str,

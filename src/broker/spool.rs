@@ -159,17 +159,20 @@ impl Spools {
         self.open(owner, 0, None)
     }
 
-    /// Takes memory. If there is too little, it reclaims kept bytes: of any principal where the
-    /// shared memory is full, of the same principal where that one has its share.
+    /// Takes memory. If there is too little, it reclaims what was taken ahead, and then kept bytes: of any principal
+    /// where the shared memory is full, of the same principal where that one has its share.
     fn take(&self, purse: &Purse, amount: u64) -> bool {
         while !purse.take(amount) {
             let own = purse.is_beyond(amount);
-            let reclaimed = self
+            let keepers: Vec<_> = self
                 .keepers()
                 .iter()
                 .filter_map(Weak::upgrade)
                 .filter(|kept| !own || kept.purse.principal == purse.principal)
-                .any(|kept| kept.reclaim(amount));
+                .collect();
+            // First what nobody uses: with the bytes that it keeps, an upload can resume.
+            let reclaimed = keepers.iter().any(|kept| kept.give_ahead(amount) > 0)
+                || keepers.iter().any(|kept| kept.reclaim(amount));
             if !reclaimed {
                 return false;
             }

@@ -25,13 +25,6 @@ use crate::proto::{self, CallOptions, Growth, Priority, TransferOptions, YieldPo
 /// How long the daemon may take to accept a connection. It is on this machine, or near.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Bytes of a call that the daemon may send before they are read: four messages of a Get, so that it does not wait
-/// for each of them to be read. HTTP/2's own 64 KiB (RFC 9113 §6.9.2) are one.
-const STREAM_WINDOW: u32 = 256 * 1024;
-
-/// The same for all calls of the connection: three that are not read leave room for another.
-const CONNECTION_WINDOW: u32 = 4 * STREAM_WINDOW;
-
 /// A connection to the daemon. Cheap to clone; clones share the connection.
 ///
 /// # Errors of every call
@@ -96,9 +89,7 @@ impl Client {
         };
         let mut endpoint = Endpoint::from_shared(address.uri())
             .map_err(failed)?
-            .connect_timeout(CONNECT_TIMEOUT)
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW);
+            .connect_timeout(CONNECT_TIMEOUT);
         if matches!(address, Address::Tls(_)) {
             let credentials = credentials.ok_or_else(|| Error::Address {
                 address: address.to_string(),

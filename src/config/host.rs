@@ -40,8 +40,9 @@ pub(super) fn check(text: &str) -> Result<Host, String> {
 
 /// What belongs in which key, of a URL without its user and password.
 fn url(scheme: &str, rest: &str) -> String {
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let place = authority.rsplit('@').next().unwrap_or_default();
+    // A password may have any of these signs, unescaped: what is before the last `@` is not shown.
+    let place = rest.rsplit('@').next().unwrap_or_default();
+    let place = place.split(['/', '?', '#']).next().unwrap_or_default();
     let (name, port) = place.split_once(':').unwrap_or((place, ""));
     let mut rule = format!("is a URL; write host = \"{}\"", shown(name));
     if let Ok(port) = port.parse::<u16>() {

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use parking_lot::{Mutex, MutexGuard};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::JoinHandle;
 
 use super::heard::Heard;
 use crate::modem::port::{Connector, Opening, Port};
@@ -98,5 +99,9 @@ impl AsyncWrite for Wire {
 impl Port for Wire {
     fn discard_output(&mut self) {
         self.port.discard_output();
+    }
+
+    fn close(self: Box<Self>) -> Option<JoinHandle<()>> {
+        self.port.close()
     }
 }

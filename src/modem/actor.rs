@@ -16,6 +16,7 @@ use std::{future, io};
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncReadExt, ReadBuf};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +36,8 @@ pub(super) struct ModemActor<C> {
     connector: C,
     dialogue: Dialogue,
     port: Option<Box<dyn Port>>,
+    /// The closing of the port before. Until it is over, that one holds the device.
+    closing: Option<JoinHandle<()>>,
     jobs: mpsc::Receiver<Job>,
     health: watch::Sender<Health>,
     origin: Instant,
@@ -110,6 +113,7 @@ impl<C: Connector> ModemActor<C> {
             connector,
             dialogue: Dialogue::new(options.setup, options.patience),
             port: None,
+            closing: None,
             jobs,
             health,
             origin: clock::now(),
@@ -272,6 +276,7 @@ impl<C: Connector> ModemActor<C> {
         let retry = self.trouble.as_ref().map(|trouble| trouble.retry);
         let opening = async {
             until(retry.or_else(|| Some(clock::now()))).await;
+            closed(&mut self.closing).await;
             self.connector.open().await
         };
         let event = tokio::select! {
@@ -344,7 +349,9 @@ impl<C: Connector> ModemActor<C> {
     }
 
     fn close(&mut self) {
-        self.port = None;
+        if let Some(port) = self.port.take() {
+            self.closing = port.close();
+        }
         let now = self.now();
         self.dialogue.handle_port_lost(now);
     }
@@ -386,6 +393,15 @@ async fn asked(
         () = reply.closed() => Ask::End,
         () = until(deadline) => Ask::End,
         () = yield_request.cancelled(), if !told => Ask::Yield,
+    }
+}
+
+/// Waits until a port is closed. Cancel-safe.
+async fn closed(closing: &mut Option<JoinHandle<()>>) {
+    if let Some(task) = closing {
+        // A task that panicked has dropped the port, too.
+        let _ = task.await;
+        *closing = None;
     }
 }
 

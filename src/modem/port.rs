@@ -11,6 +11,7 @@ use std::sync::Arc;
 use rustix::fs::OFlags;
 use rustix::termios::{ControlModes, OptionalActions, tcgetattr, tcsetattr};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_serial::{
     ClearBuffer, ErrorKind, FlowControl, SerialPort, SerialPortBuilderExt, SerialStream,
 };
@@ -23,6 +24,9 @@ pub trait Port: AsyncRead + AsyncWrite + Send + Unpin {
     /// Drops bytes that were written and have not left this machine, as far as the port can:
     /// otherwise content would arrive after its prompt was closed.
     fn discard_output(&mut self);
+
+    /// Closes the port. Where that may take time, it goes on in a task.
+    fn close(self: Box<Self>) -> Option<JoinHandle<()>>;
 }
 
 impl Port for SerialStream {
@@ -31,11 +35,22 @@ impl Port for SerialStream {
             tracing::debug!(%error, "what is on its way to the module is left to arrive");
         }
     }
+
+    /// A driver waits up to 30 s for output that a dead module does not take (`closing_wait`, setserial(8)), and a
+    /// USB device takes 5 s to answer nothing.
+    fn close(mut self: Box<Self>) -> Option<JoinHandle<()>> {
+        self.discard_output();
+        Some(spawn_blocking(move || drop(self)))
+    }
 }
 
 impl Port for DuplexStream {
     /// In a stream, written bytes have already arrived.
     fn discard_output(&mut self) {}
+
+    fn close(self: Box<Self>) -> Option<JoinHandle<()>> {
+        None
+    }
 }
 
 /// Opens the port, each time it is lost.
@@ -66,25 +81,33 @@ pub struct SerialConnector {
 
 impl Connector for SerialConnector {
     fn open(&mut self) -> Opening<'_> {
+        let this = self.clone();
         Box::pin(async move {
-            let flow = if self.hardware_flow_control {
-                FlowControl::Hardware
-            } else {
-                FlowControl::None
-            };
-            let device = self.device.to_string_lossy();
-            // This crate sets raw mode, TIOCEXCL and an exclusive flock by default.
-            let stream = tokio_serial::new(device.as_ref(), self.baud)
-                .flow_control(flow)
-                .open_native_async()
-                .map_err(|error| self.refused(error))?;
-            self.keep_lines_up();
+            // A driver may take seconds, and to find out who holds a port is to look at every process.
+            let opened = spawn_blocking(move || this.open_now()).await;
+            let stream = opened.map_err(|error| Error::Io(Arc::new(error.into())))??;
             Ok(Box::new(stream) as Box<dyn Port>)
         })
     }
 }
 
 impl SerialConnector {
+    fn open_now(&self) -> Result<SerialStream, Error> {
+        let flow = if self.hardware_flow_control {
+            FlowControl::Hardware
+        } else {
+            FlowControl::None
+        };
+        let device = self.device.to_string_lossy();
+        // This crate sets raw mode, TIOCEXCL and an exclusive flock by default.
+        let port = tokio_serial::new(device.as_ref(), self.baud)
+            .flow_control(flow)
+            .open_native_async()
+            .map_err(|error| self.refused(error))?;
+        self.keep_lines_up();
+        Ok(port)
+    }
+
     fn refused(&self, error: tokio_serial::Error) -> Error {
         let device = self.device.to_string_lossy().into_owned();
         let exists = self.device.exists();

@@ -63,7 +63,9 @@ impl Roles {
             Whose::One(owner) => {
                 if owner != caller.principal {
                     let principal = &caller.principal;
-                    tracing::info!(%principal, %owner, method, "an administrator acts on what is another's");
+                    // The caller has written the name: it is logged with escapes.
+                    let owner = owner.as_str();
+                    tracing::info!(%principal, owner, method, "an administrator acts on what is another's");
                 }
                 caller.acting_for(owner)
             }

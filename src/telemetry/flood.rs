@@ -117,6 +117,12 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Flood {
             let mut scope = span.scope();
             scope.find_map(|span| Some(span.extensions().get::<Whose>()?.0.clone()))
         });
+        // A line outside of any operation may name its client itself.
+        let whose = whose.or_else(|| {
+            let mut fields = Fields::default();
+            event.record(&mut fields);
+            fields.principal
+        });
         let mut kinds = self.kinds();
         let mut key = (about.callsite(), whose);
         if kinds.len() >= KINDS && !kinds.contains_key(&key) {

@@ -302,6 +302,12 @@ impl Attempt {
         Some(health::LoggedIn::from(location.server.as_ref()))
     }
 
+    /// The account that the transfer's profile leads to now; `None` where the profile is gone.
+    fn account(&self, record: &Record) -> Option<String> {
+        let health::LoggedIn { host, port, user } = self.server(record)?;
+        Some(format!("{}@{host}:{port}", user.as_str()))
+    }
+
     /// When the transfer's login may be tried again, and the refusal that closed it.
     fn closed_login(&self, record: &Record) -> Option<(Lived, ToldError)> {
         let server = self.server(record)?;
@@ -312,6 +318,7 @@ impl Attempt {
     /// client may just have renewed it. Answers whether an attempt begins.
     async fn begin_attempt(&self) -> Result<bool, Error> {
         let (journal, transfer) = (self.hold.journal.clone(), self.hold.key.id.clone());
+        let account = self.account(&self.hold.record()?);
         self.hold
             .change(move |record, now| {
                 // A later upload of the name ended it at this moment.
@@ -324,6 +331,9 @@ impl Attempt {
                     return false;
                 }
                 let Some(exhausted) = journal.settings().budget.exhausted(record) else {
+                    if let Some(account) = account {
+                        record.goes_to(&account);
+                    }
                     record.start(now);
                     return true;
                 };

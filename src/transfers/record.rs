@@ -50,6 +50,10 @@ pub struct Record {
     pub(crate) spent: Spent,
     /// What the server had when an upload began, or was about to.
     pub(crate) begun: Option<ServerFile>,
+    /// The account that the transfer was last at work with, as `user@host:port`. What `begun` and the bytes of a
+    /// download say is true of it alone: a profile may lead elsewhere by now.
+    #[serde(default)]
+    pub(crate) account: Option<String>,
     /// A later upload has written the name since: the file there must not be resumed.
     #[serde(default)]
     pub(crate) taken_over: bool,
@@ -147,6 +151,7 @@ impl Record {
             moved: 0,
             spent: Spent::default(),
             begun: None,
+            account: None,
             taken_over: false,
             last_error: None,
             evidence: None,
@@ -349,6 +354,23 @@ impl Record {
         self.size = None;
         self.grown = None;
         self.is_fetched = false;
+    }
+
+    /// An attempt begins with this account. What is known of another one proves nothing there: nothing is resumed,
+    /// and a part that is left stays.
+    pub(crate) fn goes_to(&mut self, account: &str) {
+        if self.is_elsewhere(account) {
+            self.lose_its_proof();
+            if self.wish.upload().is_none() && !self.is_fetched {
+                self.begin_anew();
+            }
+        }
+        self.account = Some(account.to_owned());
+    }
+
+    /// Whether the transfer was at work with another account.
+    pub(crate) fn is_elsewhere(&self, account: &str) -> bool {
+        self.account.as_ref().is_some_and(|known| known != account)
     }
 
     /// This is a former state, and nobody knows the last one. An unfinished transfer is not tried

@@ -325,6 +325,62 @@ async fn answers(
     }
 }
 
+/// FetchToModule and SendFromModule moved files of a server that was not for their caller.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_that_is_not_for_a_caller_is_refused_by_every_method_that_names_it() {
+    let users = "[\"uid:*\", \"tcp\"]";
+    let more = format!(
+        "[access.here]\nread = [\"uid:*\"]\nwrite = [\"uid:*\"]\n[roles]\nadminister = {users}\n"
+    );
+    let house = House::with(&more).await;
+    let stranger = tcp(&house).await;
+    let mut refused = Vec::new();
+    for method in methods() {
+        let Some((message, in_header)) = headed(&method) else {
+            continue;
+        };
+        let inner = good(&message);
+        let names_it = ["target", "profile"].iter().any(|field| {
+            let value = message
+                .get_field_by_name(field)
+                .map(|_| inner.get_field_by_name(field));
+            value.is_some_and(|value| format!("{value:?}").contains("here"))
+        });
+        if !names_it {
+            continue;
+        }
+        let mut request = inner.clone();
+        if in_header {
+            request = DynamicMessage::new(method.input());
+            request.set_field_by_name("header", Value::Message(inner));
+        }
+        let name = method.full_name().to_owned();
+        let status = answers(&stranger, &method, request)
+            .await
+            .map(drop)
+            .unwrap_err();
+        assert!(
+            format!("{status:?}").contains("PROFILE_NOT_ALLOWED"),
+            "{name}: {status:?}"
+        );
+        refused.push(name);
+    }
+    assert!(refused.len() > 15, "{refused:?}");
+    for name in [
+        "FetchToModule",
+        "SendFromModule",
+        "Get",
+        "Put",
+        "RemoveTree",
+        "CreateUpload",
+    ] {
+        assert!(
+            refused.iter().any(|refused| refused.ends_with(name)),
+            "{name}: {refused:?}"
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_only_to_be_checked_says_so_and_the_module_hears_nothing() {
     let wire = Wire::new();

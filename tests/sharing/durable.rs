@@ -6,13 +6,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::world::{HOSTS, World, at, caller, lively, path};
 use cellftp::broker::terms::{Error, Priority, TransferId};
 use cellftp::transfers::{
-    Direction, ReadNext, Record, State, Terms, Transfers, Upload, UploadWish, Wish,
+    Direction, ReadNext, Record, Remnant, State, Terms, Transfers, Upload, UploadWish, Wish,
 };
 use simcom_emulator::{Effect, Family, Fault, Knobs, OkOrder, Phase, Trigger};
 
@@ -180,7 +180,17 @@ fn wish(name: &str, direction: Direction) -> Wish {
 }
 
 async fn upload(transfers: &Transfers, name: &str, to: &str, content: &[u8]) -> Result<(), Error> {
-    let up = wish(to, Direction::Upload(UploadWish::default()));
+    upload_as(transfers, name, to, content, UploadWish::default()).await
+}
+
+async fn upload_as(
+    transfers: &Transfers,
+    name: &str,
+    to: &str,
+    content: &[u8],
+    how: UploadWish,
+) -> Result<(), Error> {
+    let up = wish(to, Direction::Upload(how));
     let Upload::Receive(mut receiving) =
         transfers.create_upload(&caller("me"), id(name), up).await?
     else {
@@ -262,6 +272,70 @@ async fn try_pair(family: Family, pair: [&Disturbance; 2], directory: &Path) {
     );
     stop.cancel();
     delivering.await.unwrap();
+}
+
+/// A profile leads to another server after a part was written. There, a file that looks like that part is another's.
+#[tokio::test(start_paused = true)]
+async fn a_transfer_whose_profile_leads_elsewhere_deletes_and_resumes_nothing_there() {
+    for goes_on in [false, true] {
+        let scratch = tempfile::tempdir().unwrap();
+        let world = World::new(Family::Sim7600);
+        let (world, transfers) = world.keeping(scratch.path());
+        let [one, two] = HOSTS;
+        let stop = CancellationToken::new();
+        let delivering = tokio::spawn({
+            let (transfers, stop) = (transfers.clone(), stop.clone());
+            async move { transfers.deliver(stop).await }
+        });
+        let ours = lively(1, 200_000);
+        let how = UploadWish {
+            delete_on_failure: true,
+            ..UploadWish::default()
+        };
+        upload_as(&transfers, "up", "/log", &ours, how)
+            .await
+            .unwrap();
+        while world.file(one, "/log").is_none_or(|there| there.is_empty()) {
+            sleep(Duration::from_millis(100)).await;
+        }
+        world.refuse_logins(one, 50);
+        world.break_link();
+        let state = async {
+            loop {
+                let transfer = transfers.transfer(&caller("me"), id("up")).unwrap();
+                if matches!(transfer.record.state, State::Waiting { .. }) {
+                    return;
+                }
+                sleep(Duration::from_millis(100)).await;
+            }
+        };
+        timeout(IN_TIME, state).await.unwrap();
+        let theirs = ours[..30_000].to_vec();
+        world.store(two, "/log", theirs.clone());
+        world.lead(one, two);
+        if goes_on {
+            let record = timeout(IN_TIME, over(&transfers, "up"))
+                .await
+                .unwrap()
+                .unwrap();
+            assert_eq!(record.state, State::Done, "{record:?}");
+            assert!(world.file(two, "/log").unwrap() == ours);
+        } else {
+            transfers
+                .cancel_transfer(&caller("me"), id("up"))
+                .await
+                .unwrap();
+            sleep(Duration::from_secs(600)).await;
+            assert!(
+                world.file(two, "/log").unwrap() == theirs,
+                "it was another's"
+            );
+            let transfer = transfers.transfer(&caller("me"), id("up")).unwrap();
+            assert_eq!(transfer.record.remnant, Remnant::Left);
+        }
+        stop.cancel();
+        delivering.await.unwrap();
+    }
 }
 
 async fn try_pairs(family: Family) {

@@ -119,6 +119,16 @@ impl World {
         self.change(host, |server| server.logins.extend(refused));
     }
 
+    /// The profile of a server leads to another one from now on.
+    pub(crate) fn lead(&self, profile: &str, to: &str) {
+        let profiles = HOSTS.map(|host| {
+            let host_now = if host == profile { to } else { host };
+            (host.to_owned(), server(host_now))
+        });
+        self.broker
+            .reload(Servers::new(profiles, false), Limits::default());
+    }
+
     /// Changes what a server does.
     pub(crate) fn change(&self, host: &str, change: impl FnOnce(&mut Uplink)) {
         change(self.net.lock().unwrap().server_mut(host, 21).unwrap());

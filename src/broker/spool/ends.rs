@@ -60,4 +60,21 @@ mod tests {
             assert_eq!(ends.begun(), Some(want), "{part}");
         }
     }
+
+    /// A Get whose login was refused after fewer than 512 bytes took the file for another one.
+    #[test]
+    fn few_bytes_are_compared_once() {
+        let content: Vec<u8> = (0..500_u32).flat_map(u32::to_be_bytes).collect();
+        for got in [1, 511, 512, 513, 1023, 1024, 1025] {
+            let mut ends = Ends::default();
+            ends.add(&content[..got]);
+            let begun = ends.begun().unwrap();
+            assert_eq!(begun.got, got as u64);
+            assert_eq!(
+                begun.tail(),
+                &content[got.saturating_sub(512)..got],
+                "{got}"
+            );
+        }
+    }
 }

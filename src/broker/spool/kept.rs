@@ -78,8 +78,8 @@ impl Kept {
         }
     }
 
-    /// Gives back up to `amount` bytes of what was taken ahead. Answers how many.
-    fn give_ahead(&self, amount: u64) -> u64 {
+    /// Gives back up to `amount` bytes of memory that was taken ahead. Answers how many.
+    pub(super) fn give_ahead(&self, amount: u64) -> u64 {
         let less = |ahead: u64| Some(ahead.saturating_sub(amount));
         let before = self
             .ahead
@@ -140,12 +140,9 @@ impl Kept {
         None
     }
 
-    /// Gives back what was taken ahead; where there is none, drops the oldest pieces until `amount` is given back, as
-    /// far as that is allowed. Answers whether it gave anything.
+    /// Drops the oldest pieces until `amount` is given back, as far as that is allowed. Answers
+    /// whether it dropped any.
     pub(super) fn reclaim(&self, amount: u64) -> bool {
-        if self.give_ahead(amount) > 0 {
-            return true;
-        }
         let mut state = self.state();
         let before = state.accounted;
         while before.saturating_sub(state.len) < amount && state.pop() {}

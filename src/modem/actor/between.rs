@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tracing::{debug, error, info, warn};
 
-use super::{Current, Event, ModemActor, Purpose, READ, Trouble, read, until};
+use super::{Current, Event, ModemActor, Purpose, READ, Trouble, closed, read, until};
 use crate::modem::clock;
 use crate::modem::error::{Error, chain};
 use crate::modem::job::Job;
@@ -31,6 +31,7 @@ impl<C: Connector> ModemActor<C> {
             .as_ref()
             .is_none_or(|trouble| trouble.retry <= clock::now());
         if self.port.is_none() && due {
+            closed(&mut self.closing).await;
             let opened = self.connector.open().await;
             self.opened(opened);
             return true;

@@ -59,6 +59,13 @@ impl Attempt {
         let Some(before) = record.begun else {
             return Ok(Remnant::Nothing);
         };
+        if self
+            .account(record)
+            .is_some_and(|now| record.is_elsewhere(&now))
+        {
+            // The part is on the server that the profile led to before.
+            return Ok(Remnant::Left);
+        }
         let file = match self.content(record).await {
             Ok(file) => file,
             // Without its bytes nothing proves that the file is the transfer's.
@@ -72,9 +79,9 @@ impl Attempt {
         let (standing, path) = location.locate(&record.wish.path)?;
         let priority = record.wish.priority;
         let there = Some(location.about(&path));
-        let operation = self
-            .broker
-            .admit_at(&self.caller, "DeleteFile", priority, there, None)?;
+        let operation =
+            self.broker
+                .admit_allowed(&self.caller, "DeleteFile", priority, there, None)?;
         let remains = Remains {
             path,
             begun: BegunUpload {

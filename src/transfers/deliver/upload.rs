@@ -193,9 +193,9 @@ impl Attempt {
             };
             let priority = record.wish.priority;
             let there = Some(location.about(&sentinel.path));
-            let operation = self
-                .broker
-                .admit_at(&self.caller, "Put", priority, there, None)?;
+            let operation =
+                self.broker
+                    .admit_allowed(&self.caller, "Put", priority, there, None)?;
             let id = operation.id.clone();
             let _cancel = operation.cancel.clone().drop_guard();
             self.on_link(&id);
@@ -222,7 +222,7 @@ impl Attempt {
         let target = Self::target(record);
         let (location, _) = self.broker.locate(&self.caller, &target)?;
         let (standing, path) = location.locate(&record.wish.path)?;
-        let operation = self.broker.admit_at(
+        let operation = self.broker.admit_allowed(
             &self.caller,
             "GetSize",
             record.wish.priority,

@@ -247,12 +247,15 @@ pub struct BegunDownload {
 
 impl BegunDownload {
     /// A download of a file whose first `got` bytes are at hand. `first` and `last` are its first and last bytes, up
-    /// to [`BegunDownload::ENDS`] each: the file is recognised by them.
+    /// to [`BegunDownload::ENDS`] each: the file is recognised by them. Where there are few bytes, the last ones may
+    /// be among the first.
     #[must_use]
     pub fn of(got: u64, size: Option<u64>, first: &[u8], last: &[u8]) -> Self {
+        let behind = usize::try_from(got.saturating_sub(first.len() as u64));
+        let fresh = behind.unwrap_or(usize::MAX).min(last.len());
         let mut window = ResumeWindow::default();
         window.add(first);
-        window.add(last);
+        window.add(last.get(last.len() - fresh..).unwrap_or_default());
         Self {
             got,
             size,

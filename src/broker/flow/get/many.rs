@@ -155,7 +155,17 @@ impl Batch {
             this.hand_over(&mut reader).await
         };
         let (finished, handed) = tokio::join!(delivered, handed);
-        let (finished, tally) = (finished?, handed?);
+        let finished = match (finished, &handed) {
+            // The module may have delivered more than was handed over.
+            (Err(error), Ok(tally)) => {
+                return Err(Error {
+                    committed: Some(tally.size),
+                    ..error
+                });
+            }
+            (finished, _) => finished?,
+        };
+        let tally = handed?;
         match finished.result(&self.operation.id, 0, &tally)? {
             Next::End(result) => Ok(result),
             Next::Chunk(_) => Err(self.operation.error(Cause::WrongAnswer)),

@@ -119,7 +119,6 @@ impl Broker {
         if !has_name(&path) {
             return Err(Cause::RootOfTree.into());
         }
-        location.profile.allow(&caller.principal, "RemoveTree")?;
         let priority = Priority::Normal;
         let there = Some(location.about(&path));
         let operation = self.admit_at(caller, "RemoveTree", priority, there, session)?;

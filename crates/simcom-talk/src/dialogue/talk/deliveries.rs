@@ -42,6 +42,9 @@ impl Deliveries {
                 return self.queue.push_back(other);
             }
         };
+        if bytes.is_empty() {
+            return;
+        }
         if self.gathered.len() + bytes.len() > FULL {
             self.close();
         }
