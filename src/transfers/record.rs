@@ -52,7 +52,7 @@ pub struct Record {
     pub(crate) begun: Option<ServerFile>,
     /// The account that the transfer was last at work with, as `user@host:port`. What `begun` and the bytes of a
     /// download say is true of it alone: a profile may lead elsewhere by now.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) account: Option<String>,
     /// A later upload has written the name since: the file there must not be resumed.
     #[serde(default)]
