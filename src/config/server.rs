@@ -1,4 +1,6 @@
 //! `[servers.NAME]`: the server profiles.
+//!
+//! Above 400 lines because a profile is one table of keys, each with its rule.
 
 use std::fmt;
 use std::num::NonZeroU16;
