@@ -3,6 +3,8 @@
 //!
 //! More than 400 lines: each test is one reported fault or a rule, and they share the helpers of this file.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::link::{Link, nasty, on, path, pieces};
@@ -445,14 +447,17 @@ fn a_line_among_the_blocks_of_a_download_costs_a_resumption_at_most() {
             }
             // Between blocks nothing is torn, once it is known what stands behind a block.
             let link = Link::new(family, Knobs::default()).with_file("/f", &content);
-            let mut step = 0;
-            let mut link = link.with_script(move |link, _| {
-                step += 1;
-                if step % 3 == 0 {
+            let (said, mut after) = (Rc::new(Cell::new(0)), 3000);
+            let lines = Rc::clone(&said);
+            let mut link = link.with_script(move |link, seen| {
+                if seen.delivered >= after {
+                    after = seen.delivered + 3000;
+                    lines.set(lines.get() + 1);
                     link.module.inject(link.now, Effect::Text(line.clone()));
                 }
             });
             assert!(downloaded(&mut link, &content, 10) <= 1, "{family:?}");
+            assert!(said.get() > 5, "{} lines came", said.get());
             let rest = link.run(on(get_from("/f", 14_288)), vec![]);
             assert_eq!(rest.content, &content[14_288..]);
         }
