@@ -73,8 +73,8 @@ enum Command {
 }
 
 const HELP: &str = "\
-The files conf.d/*.toml beside the configuration file go over it, in the order of their names, and variables \
-CELLFTPD_SECTION__KEY over all files, for example CELLFTPD_LISTEN__TCP=127.0.0.1:50051. SIGHUP has the daemon \
+The files conf.d/*.toml beside the configuration file override it, in the order of their names. Variables \
+CELLFTPD_SECTION__KEY override all files, for example CELLFTPD_LISTEN__TCP=127.0.0.1:50051. SIGHUP has the daemon \
 read them again.
 
 Exit codes: 0 stopped by a signal, or done; 1 failed, or the doctor found a problem; 2 the command line or \

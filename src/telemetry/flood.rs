@@ -240,6 +240,26 @@ mod tests {
         assert!(flood.kinds().len() <= KINDS);
     }
 
+    /// Lines of changes have no span: a client that changed its session all the time hid the changes of others.
+    #[test]
+    fn a_line_without_a_span_is_of_the_client_that_it_names() {
+        let (flood, written) = (Flood::default(), Written::default());
+        let log = tracing_subscriber::registry()
+            .with(written.clone())
+            .with(flood.clone());
+        tracing::subscriber::with_default(log, || {
+            for who in std::iter::repeat_n("greedy", 1000).chain(["other"]) {
+                tracing::info!(principal = %who, "a session was closed");
+            }
+        });
+        assert_eq!(written.0.load(Ordering::Relaxed), AT_ONCE as usize + 1);
+        let told = (
+            "\"a session was closed\" of greedy".to_owned(),
+            1000 - u64::from(AT_ONCE),
+        );
+        assert_eq!(flood.left_out(), [told]);
+    }
+
     #[test]
     fn beyond_a_thousand_kinds_all_clients_are_one() {
         let flood = Flood::default();

@@ -55,7 +55,7 @@ impl Deliveries {
     }
 
     /// Puts one back that was not delivered.
-    pub(super) fn push_back_in_front(&mut self, delivery: Delivery) {
+    pub(super) fn put_back(&mut self, delivery: Delivery) {
         self.queue.push_front(delivery);
     }
 
@@ -144,7 +144,7 @@ mod tests {
         }
         assert_eq!(deliveries.next(true, now), Some(chunk(FULL)));
         deliveries.push(Delivery::Grown { size: 9 }, now);
-        deliveries.push_back_in_front(chunk(3));
+        deliveries.put_back(chunk(3));
         let all = [chunk(3), chunk(1024), Delivery::Grown { size: 9 }];
         assert_eq!(deliveries.take_all(), all);
     }

@@ -69,7 +69,7 @@ impl Dialogue {
     /// before the next call. It is handed out again, or goes with the result.
     pub fn handle_undelivered(&mut self, delivery: Delivery) {
         if let Some(run) = self.run.as_mut().filter(|run| !run.abandoned) {
-            run.deliveries.push_back_in_front(delivery);
+            run.deliveries.put_back(delivery);
         }
     }
 
