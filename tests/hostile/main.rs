@@ -40,7 +40,7 @@ use tokio::time::{sleep, timeout};
 /// An attack ends within this time, and so does what it left.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long an attack lasts: more than a hundred questions, so that their p99 is not the worst one.
+/// How long an attack lasts: more than a hundred questions, so that a share of 95 % is not decided by two of them.
 const LASTS: Duration = Duration::from_secs(11);
 
 /// How much more memory the daemon may use after an attack than before it: an allocator keeps some.

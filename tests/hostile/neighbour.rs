@@ -27,6 +27,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// at the same moment.
 const GRAIN: Duration = Duration::from_millis(20);
 
+/// What the longest question may take in addition to twice the longest one elsewhere. It comes in the midst of an attack that
+/// begins with a thousand calls at once: an unoptimised daemon has work with them for about 0.3 s.
+const BURST: Duration = Duration::from_secs(1);
+
 /// A client of another principal than the attackers.
 pub(crate) struct Neighbour {
     address: Address,
@@ -131,22 +135,29 @@ async fn come(address: &Address) -> Result<(), String> {
 }
 
 impl Found {
-    /// Nothing failed, and nothing took longer than twice the usual time, which is that of a daemon that
-    /// nobody attacks at the same moment.
+    /// Nothing failed. 19 of 20 questions took at most twice the usual time, and none of them much more. The
+    /// usual time is that of a daemon that nobody attacks at the same moment.
+    ///
+    /// An attack has about a hundred answers: a higher share would be decided by two of them.
     pub(crate) fn check(&self, name: &str, elsewhere: &Self) {
         assert!(self.failures.is_empty(), "{name}: {:?}", self.failures);
-        let bound = 2 * share(&elsewhere.during, 99) + GRAIN;
-        let during = share(&self.during, 99);
-        assert!(during <= bound, "{name}: {during:?}, of {bound:?}");
+        for (percent, more) in [(95, GRAIN), (100, BURST)] {
+            let bound = 2 * share(&elsewhere.during, percent) + more;
+            let during = share(&self.during, percent);
+            assert!(
+                during <= bound,
+                "{name}: {percent} % of the answers took up to {during:?}, of {bound:?}"
+            );
+        }
     }
 }
 
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [half, most, all] = [50, 99, 100].map(|percent| share(&self.during, percent));
+        let [half, most, all] = [50, 95, 100].map(|percent| share(&self.during, percent));
         write!(
             f,
-            "{half:.0?}, p99 {most:.0?}, at most {all:.0?} ({} answers, {} failures)",
+            "{half:.0?}, p95 {most:.0?}, at most {all:.0?} ({} answers, {} failures)",
             self.during.len(),
             self.failures.len()
         )
