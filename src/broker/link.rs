@@ -178,6 +178,12 @@ impl Link {
         self.logins().refused(server, (), now, pause)
     }
 
+    /// The passwords of these logins are perhaps others.
+    pub(crate) fn doubt_logins(&self, logins: &[LoggedIn]) {
+        let mut known = self.logins();
+        logins.iter().for_each(|login| known.doubt(login));
+    }
+
     /// How long nobody tries a login because another call met its refusal.
     pub(crate) fn login_closed(&self, server: &LoggedIn) -> Option<Duration> {
         let now = self.lived();

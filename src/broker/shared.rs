@@ -101,8 +101,12 @@ impl Broker {
     /// holds for all at once. Sessions whose profile leads to another account by now are closed; those whose profile
     /// is gone refuse work until there is one again.
     ///
+    /// The passwords of changed profiles are perhaps others: a refused login is tried at once, and once.
+    ///
     /// What the memory of all operations together may be stays as it was.
     pub fn reload(&self, servers: Servers, limits: Limits) {
+        let changed = self.servers().changes(&servers).logins;
+        self.shared.link.doubt_logins(&changed);
         let mut sessions = self.sessions();
         sessions.reload(limits.sessions, &servers);
         drop(sessions);

@@ -31,27 +31,27 @@ pub struct Durable {
     /// Transfers that are tried at once.
     pub active: usize,
     /// How long an ended transfer is kept.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "super::duration")]
     #[cfg_attr(test, schemars(schema_with = "super::schema::time"))]
     pub max_age: Duration,
     /// How long a half received upload is kept.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "super::duration")]
     #[cfg_attr(test, schemars(schema_with = "super::schema::time"))]
     pub unfinished_age: Duration,
     /// Attempts of one transfer.
     pub attempts: u32,
     /// Time of all attempts of one transfer.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "super::duration")]
     #[cfg_attr(test, schemars(schema_with = "super::schema::time"))]
     pub give_up_after: Duration,
     /// Bytes over the link for one transfer, as a multiple of its size.
     pub resend_limit: u32,
     /// Time before the second attempt.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "super::duration")]
     #[cfg_attr(test, schemars(schema_with = "super::schema::time"))]
     pub backoff: Duration,
     /// The longest time between two attempts.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "super::duration")]
     #[cfg_attr(test, schemars(schema_with = "super::schema::time"))]
     pub max_backoff: Duration,
 }

@@ -20,7 +20,7 @@ pub struct Queue {
     /// Operations of one client.
     pub per_client: usize,
     /// How long an operation may wait before it has its turn by fairness alone.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "super::duration")]
     #[cfg_attr(test, schemars(schema_with = "super::schema::time"))]
     pub patience: Duration,
 }
@@ -58,11 +58,11 @@ pub struct Sessions {
     /// Sessions of one client.
     pub max_per_client: usize,
     /// How long a session lives unused, where its client does not say.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "super::duration")]
     #[cfg_attr(test, schemars(schema_with = "super::schema::time"))]
     pub lease: Duration,
     /// The longest lease that a client can have.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "super::duration")]
     #[cfg_attr(test, schemars(schema_with = "super::schema::time"))]
     pub max_lease: Duration,
 }

@@ -37,7 +37,7 @@ pub struct Listen {
     /// Connections of one client.
     pub connections_per_client: usize,
     /// How long a connection without a call stays.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "super::duration")]
     #[cfg_attr(test, schemars(schema_with = "super::schema::time"))]
     pub idle: Duration,
     /// TLS at the TCP port.

@@ -4,6 +4,7 @@ mod access;
 mod budget;
 mod document;
 mod durable;
+mod duration;
 mod env;
 mod error;
 mod fault;

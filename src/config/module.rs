@@ -27,11 +27,11 @@ pub struct Module {
     /// The flow control of a UART.
     pub flow_control: FlowControl,
     /// The module logs out after this time without work; 0: never.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "super::duration")]
     #[cfg_attr(test, schemars(schema_with = "super::schema::time"))]
     pub idle_logout: Duration,
     /// How often an idle module sends the server a command that keeps the login alive; 0: never.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "super::duration")]
     #[cfg_attr(test, schemars(schema_with = "super::schema::time"))]
     pub keep_alive: Duration,
     /// File with quirks of single models and firmware; empty: none.

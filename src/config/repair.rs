@@ -45,7 +45,7 @@ pub enum Highest {
 #[serde(deny_unknown_fields)]
 pub struct Bound {
     /// The least time between two tries.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "super::duration")]
     #[cfg_attr(test, schemars(schema_with = "super::schema::time"))]
     pub cool_down: Duration,
     /// Tries in an hour; 0: never.

@@ -41,11 +41,11 @@ pub struct Transfers {
     /// Directory for them; empty: the system's for temporary files.
     pub directory: PathBuf,
     /// How long a client may move no byte before its transfer is ended.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "super::duration")]
     #[cfg_attr(test, schemars(schema_with = "super::schema::time"))]
     pub stall: Duration,
     /// How long a transfer may hold the link while others wait and its client moves no byte.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "super::duration")]
     #[cfg_attr(test, schemars(schema_with = "super::schema::time"))]
     pub trickle: Duration,
     /// How files are read.

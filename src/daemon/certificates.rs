@@ -30,19 +30,20 @@ impl Certificates {
         self.in_force.as_ref().map(watch::Sender::subscribe)
     }
 
-    /// These files are to be read from now on.
-    pub(super) fn take_over(&mut self, files: &Tls) {
-        self.files = files.clone();
+    /// The files that they were read from.
+    pub(super) const fn files(&self) -> &Tls {
+        &self.files
     }
 
-    /// Reads the files anew. Where the new certificates are not usable, the old ones stay in force. Open
-    /// connections stay as they are.
-    pub(super) fn read(&self) {
+    /// Takes over what was read from `files`. Where the new certificates are not usable, the old ones stay in force.
+    /// Open connections stay as they are.
+    pub(super) fn take_over(&mut self, files: Tls, read: Result<Option<tls::Tls>, Error>) {
+        self.files = files;
         let Some(in_force) = &self.in_force else {
             return;
         };
         let files = self.files.to_string();
-        match self.files.resolve() {
+        match read {
             Ok(Some(tls)) => {
                 in_force.send_replace(tls);
                 tracing::info!(

@@ -83,23 +83,36 @@ impl Reloader {
 
     async fn reload(&mut self) {
         let (path, in_force) = (self.path.clone(), self.in_force.clone());
-        let prepared = spawn_blocking(move || prepare(path, &in_force)).await;
+        let old = self.certificates.files().clone();
+        let read = spawn_blocking(move || {
+            let prepared = prepare(path, &in_force);
+            // A renewed certificate has nothing to do with a mistake elsewhere.
+            let files = match &prepared {
+                Ok(prepared) => prepared.takeover.config.listen.tls.clone(),
+                Err(_) => old,
+            };
+            let certificates = files.resolve();
+            (prepared, files, certificates)
+        });
+        let (prepared, files, certificates) = match read.await {
+            Ok(read) => read,
+            Err(error) => {
+                tracing::error!(%error, "SIGHUP: nothing is changed: the files could not be read");
+                self.notice.send_replace(Some(UNUSABLE));
+                return;
+            }
+        };
         match prepared {
-            Ok(Ok(prepared)) => self.take_over(prepared),
-            Ok(Err(error)) => {
+            Ok(prepared) => self.take_over(prepared),
+            Err(error) => {
                 tracing::error!(
                     "SIGHUP: nothing is changed: {}",
                     error.to_string().replace("\n  ", " | ")
                 );
                 self.notice.send_replace(Some(UNUSABLE));
-                // A renewed certificate has nothing to do with that.
-                self.certificates.read();
-            }
-            Err(error) => {
-                tracing::error!(%error, "SIGHUP: nothing is changed: the files could not be read");
-                self.notice.send_replace(Some(UNUSABLE));
             }
         }
+        self.certificates.take_over(files, certificates);
     }
 
     fn take_over(&mut self, prepared: Prepared) {
@@ -119,10 +132,9 @@ impl Reloader {
         }
         let profiles = self.broker.servers().changes(&servers);
         self.broker.reload(servers, config.limits());
-        self.transfers.reload(&config.durable.settings());
+        self.transfers
+            .reload(&config.durable.settings(), &profiles.logins);
         self.roles.reload(roles);
-        self.certificates.take_over(&config.listen.tls);
-        self.certificates.read();
         if config.limits_data() && !self.keeps_counts {
             tracing::warn!(
                 "data is limited from now on; the counts are kept over a restart from the next start on"

@@ -16,7 +16,7 @@ use super::role::Roles;
 use super::status;
 use crate::broker::Broker;
 use crate::broker::api::Watcher;
-use crate::broker::terms::{Caller, Cause, Error};
+use crate::broker::terms::{Caller, Cause, Error, Whose};
 use crate::modem::{self, JobId};
 use crate::proto::operation_service_server::OperationService;
 use crate::proto::*;
@@ -112,9 +112,9 @@ impl OperationService for Operations {
         let whose = self.roles.admit(&caller, whose, "WatchEvents")?;
         let watcher = self
             .broker
-            .watch(&caller, whose, &sessions)
+            .watch(&caller, whose.clone(), &sessions)
             .map_err(|error| status::of(&error))?;
-        let events = watch(self.clone(), watcher, caller);
+        let events = watch(self.clone(), watcher, caller, whose);
         Ok(Response::new(Box::pin(events)))
     }
 }
@@ -123,15 +123,18 @@ fn watch(
     service: Operations,
     watcher: Watcher,
     caller: Caller,
+    whose: Whose,
 ) -> impl Stream<Item = Result<WatchEventsResponse, Status>> + Send {
-    try_unfold((service, watcher, caller), async |mut state| {
-        let (service, watcher, caller) = &mut state;
+    try_unfold((service, watcher, caller, whose), async |mut state| {
+        let (service, watcher, caller, whose) = &mut state;
         let heard = tokio::select! {
             biased;
             () = service.stop.cancelled() => return Err(stopping()),
             () = given_up(caller) => return Err(status::of(&Cause::Expired.into())),
             heard = watcher.next() => heard.ok_or_else(stopping)?,
         };
+        // The role may have been taken away since the call began.
+        service.roles.check(caller, whose, "WatchEvents")?;
         let response = {
             let sees = service
                 .roles

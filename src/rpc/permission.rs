@@ -34,13 +34,21 @@ impl Roles {
         whose: Whose,
         method: &str,
     ) -> Result<Whose, Status> {
-        let own = match &whose {
+        self.check(caller, &whose, method).map(|()| whose)
+    }
+
+    /// Whether the caller may act on that now.
+    ///
+    /// # Errors
+    /// `ROLE_REQUIRED`.
+    pub(super) fn check(&self, caller: &Caller, whose: &Whose, method: &str) -> Result<(), Status> {
+        let own = match whose {
             Whose::Own => true,
             Whose::One(principal) => *principal == caller.principal,
             Whose::All => false,
         };
         if own || self.has(&caller.principal, Role::Administer) {
-            return Ok(whose);
+            return Ok(());
         }
         Err(status::role_required(
             &caller.principal,

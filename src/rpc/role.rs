@@ -50,7 +50,7 @@ impl Role {
 }
 
 impl Roles {
-    /// Takes over other roles. Calls that have begun go on.
+    /// Takes over other roles. Calls that have begun go on, but nobody is told more of what belongs to others.
     pub fn reload(&self, assigned: Assigned) {
         self.0.store(Arc::new(assigned));
     }

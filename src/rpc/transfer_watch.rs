@@ -55,14 +55,16 @@ pub(super) fn follow(
     })
 }
 
-/// All transfers now and at their changes.
+/// All transfers now and at their changes, as long as the caller `may` know them.
 pub(super) fn follow_all(
     watching: Watching,
     call: StreamCall,
+    may: impl Fn() -> Result<(), Status> + Send,
 ) -> impl Stream<Item = Result<WatchTransfersResponse, Status>> + Send {
-    try_unfold((watching, call), async |(mut watching, call)| {
+    try_unfold((watching, call, may), async |(mut watching, call, may)| {
         let told = unless_stopping(&call, async { Ok(watching.next().await) }).await?;
-        Ok(Some((told.into(), (watching, call))))
+        may()?;
+        Ok(Some((told.into(), (watching, call, may))))
     })
 }
 

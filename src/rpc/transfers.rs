@@ -174,8 +174,13 @@ impl TransferService for KeptTransfers {
         let takes = move |record: &Record| filter.takes(record);
         let watching = self.transfers.watch_transfers(&caller, &whose, takes);
         let watching = watching.map_err(status::refused)?;
+        let roles = self.roles.clone();
+        let may = {
+            let caller = caller.clone();
+            move || roles.check(&caller, &whose, "WatchTransfers")
+        };
         let call = (caller, self.stop.clone());
-        Ok(Response::new(Box::pin(follow_all(watching, call))))
+        Ok(Response::new(Box::pin(follow_all(watching, call, may))))
     }
 
     type ReadTransferStream = Answers<ReadTransferResponse>;

@@ -11,6 +11,7 @@ use super::wish::Wish;
 use super::{Keeping, Receiving, Settings, Transfer, TransferReading, Upload};
 use crate::broker::Broker;
 use crate::broker::terms::{Birth, Caller, Cause, Error, Key, ServerChoice, TransferId, Whose};
+use crate::modem::health::LoggedIn;
 use crate::transfers::Storage;
 
 /// Transfers that outlive their caller. Cheap to clone.
@@ -57,9 +58,13 @@ impl Transfers {
         self.storage.set_aside()
     }
 
-    /// Takes over other bounds and budgets. What was accepted stays, and attempts that run go on.
-    pub fn reload(&self, settings: &Settings) {
+    /// Takes over other bounds and budgets. What was accepted stays, and attempts that run go on. The passwords of
+    /// the logins `changed` are perhaps others.
+    pub fn reload(&self, settings: &Settings, changed: &[LoggedIn]) {
         self.storage.reload(settings);
+        if let Ok(journal) = self.storage.journal() {
+            journal.doubt_logins(changed);
+        }
     }
 
     /// Most transfers of one principal, and most bytes; `None` where the daemon keeps none.

@@ -1,8 +1,11 @@
 //! SIGHUP: the configuration is taken over while the daemon works.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -21,9 +24,21 @@ struct Reloaded {
 
 impl Reloaded {
     fn with(head: &str, more: &str) -> Self {
+        Self::by(Command::new(CELLFTPD), head, more)
+    }
+
+    /// One that keeps transfers, and tries them each second.
+    fn keeping(state: &Path, more: &str) -> Self {
+        let mut command = Command::new(CELLFTPD);
+        command.env("CELLFTPD_DURABLE__DIRECTORY", state);
+        command.env("CELLFTPD_DURABLE__BACKOFF", "1s");
+        command.env("CELLFTPD_DURABLE__MAX_BACKOFF", "1s");
+        Self::by(command, "", more)
+    }
+
+    fn by(mut command: Command, head: &str, more: &str) -> Self {
         let logs = tempfile::tempdir().unwrap();
         let log = logs.path().join("log");
-        let mut command = Command::new(CELLFTPD);
         command.stderr(File::create(&log).unwrap());
         let service = Service::by(command, &format!("{head}{more}"));
         service.hear("STATUS=ready");
@@ -142,7 +157,7 @@ fn a_running_transfer_ends_well_though_its_profile_is_gone() {
         .unwrap();
     let mut out = get.stdout.take().unwrap();
     let mut got = vec![0; 1];
-    std::io::Read::read_exact(&mut out, &mut got).unwrap();
+    out.read_exact(&mut got).unwrap();
     daemon.reload("");
     assert_eq!(
         daemon.reason(&["-p", "s", "size", "/f"]),
@@ -152,7 +167,7 @@ fn a_running_transfer_ends_well_though_its_profile_is_gone() {
         get.try_wait().unwrap().is_none(),
         "it was too quick for this test"
     );
-    std::io::Read::read_to_end(&mut out, &mut got).unwrap();
+    out.read_to_end(&mut got).unwrap();
     assert!(get.wait().unwrap().success());
     assert!(got == content);
     daemon.stops();
@@ -262,25 +277,10 @@ fn a_kept_transfer_whose_profile_is_gone_fails_and_can_be_retried() {
     fs::create_dir(&state).unwrap();
     let up = scratch.path().join("up");
     fs::write(&up, "abc").unwrap();
-    let mut command = Command::new(CELLFTPD);
-    command.env("CELLFTPD_DURABLE__DIRECTORY", &state);
-    command.env("CELLFTPD_DURABLE__BACKOFF", "1s");
-    command.env("CELLFTPD_DURABLE__MAX_BACKOFF", "1s");
     // Nobody listens there: an attempt a second fails.
     let gone = "[servers.s]\nhost = \"127.0.0.1\"\nport = 1\nsecurity = \"none\"\nusername = \"u\"\n\
                 password = \"p\"\n";
-    let logs = tempfile::tempdir().unwrap();
-    let log = logs.path().join("log");
-    command.stderr(File::create(&log).unwrap());
-    let service = Service::by(command, gone);
-    service.hear("STATUS=ready");
-    let written = fs::read_to_string(service.scratch.path().join("cellftpd.toml")).unwrap();
-    let daemon = Reloaded {
-        head: written.strip_suffix(gone).unwrap().to_owned(),
-        service,
-        log,
-        _logs: logs,
-    };
+    let daemon = Reloaded::keeping(&state, gone);
     let up = up.display().to_string();
     daemon.done(&["-p", "s", "transfer", "put", &up, "/up", "--id", "t"]);
     daemon.reload("");
@@ -298,6 +298,63 @@ fn a_kept_transfer_whose_profile_is_gone_fails_and_can_be_retried() {
     let done = show("DONE");
     assert!(!done.to_string().contains("FAILED"), "{done}");
     assert_eq!(server.size("up"), Some(3));
+    daemon.stops();
+}
+
+/// It went on until it ended by itself, with what others did.
+#[test]
+fn who_administers_no_more_is_told_no_more_of_others() {
+    let server = Server::start().with_file("f", b"x".to_vec());
+    let state = tempfile::tempdir().unwrap();
+    let daemon = Reloaded::keeping(state.path(), &server.profile());
+    let door = daemon.service.door().display().to_string();
+    let put = || {
+        let up = daemon.config().display().to_string();
+        daemon.done(&[
+            "-p",
+            "s",
+            "transfer",
+            "put",
+            &up,
+            "/f",
+            "--if-exists",
+            "overwrite",
+        ])
+    };
+    let watches = [&["events"][..], &["transfer", "watch"]].map(|words| {
+        let mut watch = Command::new(CELLFTP)
+            .args(["--socket", &door, "--json"])
+            .args(words)
+            .args(["--principal", "-"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+        let (told, hears) = mpsc::channel();
+        thread::spawn(move || {
+            lines
+                .map_while(Result::ok)
+                .try_for_each(|line| told.send(line))
+        });
+        // What happens before it is there is not told.
+        wait::until("a watch that is told", PATIENCE, || {
+            put();
+            hears.try_recv().ok()
+        });
+        // Its lines are read to the end.
+        (watch, hears)
+    });
+    daemon.reload(&format!("[roles]\nadminister = []\n{}", server.profile()));
+    put();
+    for (mut watch, _hears) in watches {
+        let ended = wait::until("a watch that ends", PATIENCE, || watch.try_wait().unwrap());
+        assert!(!ended.success());
+        let mut why = String::new();
+        let stderr = watch.stderr.as_mut().unwrap();
+        stderr.read_to_string(&mut why).unwrap();
+        assert!(why.contains("ROLE_REQUIRED"), "{why}");
+    }
     daemon.stops();
 }
 

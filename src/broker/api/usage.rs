@@ -12,7 +12,7 @@ impl Broker {
     #[must_use]
     pub fn usage(&self, caller: &Caller) -> Report {
         let servers = self.servers();
-        let profiles = servers.data_limits();
+        let profiles = servers.data_limits(&caller.principal);
         self.shared.usage.report(&caller.principal, profiles)
     }
 

@@ -16,7 +16,7 @@ pub struct Servers {
     inline_allowed: bool,
 }
 
-/// The names of profiles that differ between two tables, each list in order.
+/// The profiles that differ between two tables, each list of names in order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Changes {
     /// There are new ones.
@@ -25,6 +25,8 @@ pub struct Changes {
     pub changed: Vec<String>,
     /// There are none any more.
     pub gone: Vec<String>,
+    /// The logins of those that changed, as they were.
+    pub logins: Vec<LoggedIn>,
 }
 
 /// Whether two servers are the same place for the same user. A new password or certificate changes neither.
@@ -148,7 +150,10 @@ impl Servers {
         for (name, known) in &self.profiles {
             match new.profiles.get(name) {
                 None => changes.gone.push(name.clone()),
-                Some(now) if now != known => changes.changed.push(name.clone()),
+                Some(now) if now != known => {
+                    changes.changed.push(name.clone());
+                    changes.logins.push(LoggedIn::from(known.server.as_ref()));
+                }
                 Some(_) => {}
             }
         }
@@ -188,10 +193,14 @@ impl Servers {
         Ok(Some(()))
     }
 
-    /// The profiles that have a limit, each with its limit.
-    pub(crate) fn data_limits(&self) -> impl Iterator<Item = (Arc<str>, usage::Limit)> {
+    /// The profiles that a principal may use and that have a limit, each with its limit.
+    pub(crate) fn data_limits(
+        &self,
+        principal: &Principal,
+    ) -> impl Iterator<Item = (Arc<str>, usage::Limit)> {
         let profiles = self.profiles.values().map(|known| &known.profile);
-        let limited = profiles.filter(|profile| profile.data != usage::Limit::default());
+        let own = profiles.filter(|profile| profile.access.of(principal).is_some());
+        let limited = own.filter(|profile| profile.data != usage::Limit::default());
         limited.filter_map(|profile| Some((profile.name.clone()?, profile.data)))
     }
 

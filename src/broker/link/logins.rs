@@ -73,6 +73,15 @@ impl<W: Clone> Logins<W> {
         }
     }
 
+    /// The password of a login is perhaps another one. It is tried at once, and only once until it has worked: programs
+    /// lock out users whose logins fail.
+    pub(crate) fn doubt(&mut self, server: &LoggedIn) {
+        let tries = self.tries;
+        if let Some(login) = self.get(server) {
+            (login.refused, login.closed) = (tries, None);
+        }
+    }
+
     pub(crate) fn get(&mut self, server: &LoggedIn) -> Option<&mut Login<W>> {
         self.logins.iter_mut().find(|login| login.server == *server)
     }
@@ -171,6 +180,19 @@ mod tests {
             assert_eq!(refused(&mut logins, "a", later), Some(PAUSE * 3 / 4));
             now = now + PAUSE;
         }
+        assert_eq!(refused(&mut logins, "a", now), None);
+        logins.worked(&login("a"), now);
+        assert_eq!(refused(&mut logins, "a", now), Some(PAUSE));
+    }
+
+    #[test]
+    fn a_new_password_is_tried_at_once_and_once() {
+        let mut logins = none();
+        let now = Lived::ZERO;
+        logins.worked(&login("a"), now);
+        assert_eq!(refused(&mut logins, "a", now), Some(PAUSE));
+        logins.doubt(&login("a"));
+        assert_eq!(logins.closed(&login("a"), now), None);
         assert_eq!(refused(&mut logins, "a", now), None);
         logins.worked(&login("a"), now);
         assert_eq!(refused(&mut logins, "a", now), Some(PAUSE));

@@ -2,7 +2,7 @@
 //! to operations.
 
 use super::*;
-use crate::broker::terms::{Exceeded, Limit, Scope};
+use crate::broker::terms::{Access, Exceeded, Limit, Scope};
 use crate::broker::usage;
 
 /// A broker whose module may have `per_day` bytes on the air in a day.
@@ -203,7 +203,7 @@ async fn a_client_and_a_profile_have_limits_of_their_own() {
         per_month: 0,
     };
     let servers = Servers::new(profiles, false).with_data_limit("a", smaller);
-    let broker = Broker::new(Module::new().start(), servers, limits);
+    let broker = Broker::new(Module::new().start(), servers.clone(), limits.clone());
     let scope = |at: &str, who: &str, size| {
         let header = PutHeader {
             target: Target::Profile(at.into()),
@@ -218,12 +218,20 @@ async fn a_client_and_a_profile_have_limits_of_their_own() {
     put(&broker, header("/f"), &content(10_000)).await.unwrap();
     assert_eq!(scope("a", "you", 10_000), Scope::Profile);
     assert_eq!(scope("b", "me", 40_000), Scope::Client);
-    let limits = broker.usage(&caller("me")).limits;
-    let of: Vec<_> = limits
+    let told = broker.usage(&caller("me")).limits;
+    let of: Vec<_> = told
         .iter()
         .map(|(profile, standing)| (profile.as_deref(), standing.scope))
         .collect();
     assert_eq!(of, [(None, Scope::Client), (Some("a"), Scope::Profile)]);
+    let another = Access {
+        read: Vec::new(),
+        write: vec!["uid:7".parse().unwrap()],
+    };
+    broker.reload(servers.with_access("a", another), limits);
+    let limits = broker.usage(&caller("me")).limits;
+    let profiles: Vec<_> = limits.into_iter().map(|(profile, _)| profile).collect();
+    assert_eq!(profiles, [None], "a profile that is not its own");
 }
 
 #[tokio::test(start_paused = true)]

@@ -42,6 +42,12 @@ impl Journal {
         self.table().logins.reopen();
     }
 
+    /// The passwords of these logins are perhaps others.
+    pub(crate) fn doubt_logins(&self, logins: &[LoggedIn]) {
+        let known = &mut self.table().logins;
+        logins.iter().for_each(|login| known.doubt(login));
+    }
+
     /// A login works. It is recorded on disk if there is a store: nothing is written before the
     /// first transfer.
     pub(crate) async fn login_works(self: &Arc<Self>, server: LoggedIn) {
