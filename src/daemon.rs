@@ -26,6 +26,7 @@ use crate::broker::usage::Keeper;
 use crate::config::{self, Config};
 use crate::modem::health::Health;
 use crate::modem::{Modem, ModemOptions};
+use crate::outbox::{Outbox, Outboxes};
 use crate::rpc::listen::{self, TcpDoor, UnixDoor};
 use crate::rpc::role::Roles;
 use crate::rpc::server::{GRACE, IN_ORDER, LAST_WORD};
@@ -80,6 +81,7 @@ pub struct Daemon {
     /// Stores the counts of the data budget, where data is limited.
     keeper: Option<Keeper>,
     certificates: Certificates,
+    outboxes: watch::Sender<Vec<Outbox>>,
 }
 
 impl Daemon {
@@ -130,6 +132,7 @@ impl Daemon {
             roles,
             keeper,
             certificates,
+            outboxes: watch::Sender::new(config.outboxes()),
         })
     }
 
@@ -163,7 +166,9 @@ impl Daemon {
             roles,
             keeper,
             certificates: _,
+            outboxes,
         } = self;
+        let folders = Outboxes::new(outboxes.subscribe(), transfers.clone());
         let end = End {
             stop,
             hurry: hurry.clone(),
@@ -183,6 +188,7 @@ impl Daemon {
                 never = upkeep => match never {},
                 never = deliver => match never {},
                 never = keep(keeper.as_ref()) => match never {},
+                never = folders.run() => match never {},
             }
         };
         drop(broker);
@@ -228,6 +234,7 @@ pub async fn run(
         transfers: daemon.transfers.clone(),
         roles: daemon.roles.clone(),
         certificates: daemon.certificates.clone(),
+        outboxes: daemon.outboxes.clone(),
         level,
         keeps_counts: daemon.keeper.is_some(),
         notice,

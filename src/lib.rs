@@ -13,6 +13,7 @@ pub mod daemon;
 pub mod demo;
 pub mod doctor;
 pub mod modem;
+pub mod outbox;
 pub mod proto;
 pub mod rpc;
 pub mod telemetry;

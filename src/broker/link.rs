@@ -180,8 +180,7 @@ impl Link {
 
     /// The passwords of these logins are perhaps others.
     pub(crate) fn doubt_logins(&self, logins: &[LoggedIn]) {
-        let mut known = self.logins();
-        logins.iter().for_each(|login| known.doubt(login));
+        self.logins().doubt(logins);
     }
 
     /// How long nobody tries a login because another call met its refusal.
@@ -233,7 +232,6 @@ impl Link {
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        // No code panics while it holds the lock; and if one did, the queue would still be valid.
         self.queue.lock()
     }
 

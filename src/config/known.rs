@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::access::Access;
 use super::key::Key;
+use super::outbox::Outbox;
 use super::root::Config;
 use super::server::ServerProfile;
 use super::tree::{Content, Node};
@@ -18,7 +19,7 @@ pub(super) const PREFIX: &str = "CELLFTPD_";
 pub(super) const SEPARATOR: &str = "__";
 
 /// The sections whose entries have names of their own.
-const NAMED: [&str; 2] = ["servers", "access"];
+const NAMED: [&str; 3] = ["servers", "access", "outbox"];
 
 /// All keys with their defaults; the profile [`NAME`] stands for all profiles.
 pub(super) struct Known(Node);
@@ -28,6 +29,7 @@ impl Known {
         let all = Config {
             servers: BTreeMap::from([(NAME.to_owned(), ServerProfile::default())]),
             access: BTreeMap::from([(NAME.to_owned(), Access::default())]),
+            outbox: BTreeMap::from([(NAME.to_owned(), Outbox::default())]),
             ..Config::default()
         };
         // Every value of a default has a form in TOML, as a test holds; and without them nothing would be known.

@@ -21,6 +21,7 @@ mod metrics;
 mod module;
 mod nearest;
 mod optional;
+mod outbox;
 mod place;
 mod print;
 mod reader;
@@ -50,6 +51,7 @@ pub use log::{Format, Log};
 #[cfg(feature = "emulator")]
 pub use module::Emulator;
 pub use module::{Device, FlowControl, Module, Network};
+pub use outbox::{Check, Outbox, Sent};
 pub use place::Place;
 pub use repair::{Bound, Highest, Repair};
 pub use roles::Roles;

@@ -15,14 +15,16 @@ use super::log::Log;
 use super::metrics::Metrics;
 use super::module::Module;
 use super::nearest::nearest;
+use super::outbox::Outbox;
 use super::repair::Repair;
 use super::roles::Roles;
 use super::server::ServerProfile;
 use super::transfers::Transfers;
 use crate::broker::Limits;
 use crate::broker::catalogue::Servers;
-use crate::broker::terms::Limit;
 use crate::broker::terms::share::Share;
+use crate::broker::terms::{Limit, Principal};
+use crate::outbox;
 use crate::rpc;
 
 /// Longest name of a server profile, in bytes: as long as an id of a transfer, and as a request may name.
@@ -60,6 +62,8 @@ pub struct Config {
     pub servers: BTreeMap<String, ServerProfile>,
     /// Who may use a profile, by its name. Without an entry, everybody may.
     pub access: BTreeMap<String, Access>,
+    /// Directories whose files are sent, by name.
+    pub outbox: BTreeMap<String, Outbox>,
 }
 
 impl Config {
@@ -118,6 +122,15 @@ impl Config {
         }))
     }
 
+    /// The outboxes.
+    #[must_use]
+    pub fn outboxes(&self) -> Vec<outbox::Outbox> {
+        let all = self.outbox.iter();
+        // Those with a problem are told by `problems`, and such a configuration is not in force.
+        all.filter_map(|(name, outbox)| outbox.resolve(name).ok())
+            .collect()
+    }
+
     /// The file of the counts of the data budget; `None` where nothing is limited, or where no file is
     /// configured.
     #[must_use]
@@ -157,6 +170,7 @@ impl Config {
                 problems.push(Problem::new(["servers", name.as_str()], rule));
             }
         }
+        self.check_outboxes(&mut problems);
         for (name, access) in &self.access {
             problems.extend(access.resolve(name).err().into_iter().flatten());
             if !self.servers.contains_key(name) {
@@ -171,5 +185,60 @@ impl Config {
             }
         }
         problems
+    }
+
+    fn check_outboxes(&self, problems: &mut Vec<Problem>) {
+        for (name, outbox) in &self.outbox {
+            let mut wrong = |key: &str, rule: String| {
+                problems.push(Problem::new(["outbox", name.as_str(), key], rule));
+            };
+            if self.durable.directory.as_os_str().is_empty() {
+                wrong(
+                    "directory",
+                    "the daemon keeps no transfers, which an outbox needs: set durable.directory"
+                        .into(),
+                );
+            }
+            if !self.servers.contains_key(&outbox.profile) {
+                let profiles = self.servers.keys().map(String::as_str);
+                let meant = nearest(&outbox.profile, profiles)
+                    .map(|meant| format!("; did you mean `{meant}`?"));
+                wrong(
+                    "profile",
+                    format!(
+                        "there is no server profile `{}`{}",
+                        outbox.profile,
+                        meant.unwrap_or_default()
+                    ),
+                );
+            }
+            let principal = outbox::Outbox::principal(name);
+            if let Some(Ok(access)) = self
+                .access
+                .get(&outbox.profile)
+                .map(|access| access.resolve(&outbox.profile))
+                && !access.allows(&Principal::new(principal.as_str()), "CreateUpload")
+            {
+                wrong(
+                    "profile",
+                    format!(
+                        "it may not be written to by this outbox: add \"{principal}\" to access.{}.write",
+                        outbox.profile
+                    ),
+                );
+            }
+            let within = self.outbox.iter().find(|(other, there)| {
+                *other != name && outbox.directory.starts_with(&there.directory)
+            });
+            if let Some((other, _)) = within {
+                wrong(
+                    "directory",
+                    format!(
+                        "is in the directory of outbox.{other}, which would send the same files"
+                    ),
+                );
+            }
+            problems.extend(outbox.resolve(name).err().into_iter().flatten());
+        }
     }
 }

@@ -95,6 +95,7 @@ impl Config {
             },
             servers: new.servers.clone(),
             access: new.access.clone(),
+            outbox: new.outbox.clone(),
         }
     }
 }

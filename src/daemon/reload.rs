@@ -13,6 +13,7 @@ use super::notify;
 use crate::broker::Broker;
 use crate::broker::catalogue::{Changes, Servers};
 use crate::config::{Config, Error, Problem, Takeover, load_again};
+use crate::outbox::Outbox;
 use crate::rpc::role::{Assigned, Roles};
 use crate::telemetry::Level;
 use crate::transfers::Transfers;
@@ -37,6 +38,7 @@ pub(super) struct Reloader {
     pub(super) transfers: Transfers,
     pub(super) roles: Roles,
     pub(super) certificates: Certificates,
+    pub(super) outboxes: watch::Sender<Vec<Outbox>>,
     pub(super) level: Level,
     /// Whether the counts of a data budget are kept on the disk.
     pub(super) keeps_counts: bool,
@@ -135,6 +137,7 @@ impl Reloader {
         self.transfers
             .reload(&config.durable.settings(), &profiles.logins);
         self.roles.reload(roles);
+        self.outboxes.send_replace(config.outboxes());
         if config.limits_data() && !self.keeps_counts {
             tracing::warn!(
                 "data is limited from now on; the counts are kept over a restart from the next start on"

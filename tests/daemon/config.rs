@@ -5,7 +5,9 @@
 use std::fs;
 use std::time::Duration;
 
-use cellftp::config::{Access, Config, Device, Error, FlowControl, ServerProfile, load, parse};
+use cellftp::config::{
+    Access, Config, Device, Error, FlowControl, Outbox, ServerProfile, load, parse,
+};
 use simcom_talk::ftps::tls::{TlsFloor, TlsPolicy};
 use simcom_talk::ftps::value::ServerType;
 
@@ -69,13 +71,28 @@ fn certificate() -> (tempfile::TempDir, String) {
 fn what_the_shipped_file_comments_out_is_the_default() {
     let (_directory, ca) = certificate();
     let text = uncommented().replace("/etc/cellftpd/ca.pem", &ca);
+    // Nobody may use it, so that the outbox may not either.
+    let text = text.replace("write = []", "write = [\"outbox:example\"]");
     let mut config = read(&text).unwrap();
     let example = config
         .servers
         .remove("example")
         .expect("an example of a server");
     let access = config.access.remove("example");
-    assert_eq!(access, Some(Access::default()));
+    let allowed = Access {
+        write: vec!["outbox:example".into()],
+        ..Access::default()
+    };
+    assert_eq!(access, Some(allowed));
+    let outbox = config.outbox.remove("example");
+    assert_eq!(
+        outbox,
+        Some(Outbox {
+            directory: "/var/spool/example".into(),
+            profile: "example".into(),
+            ..Outbox::default()
+        })
+    );
     assert_eq!(config, Config::default());
     let host = "ftp.example.com".into();
     assert_eq!(
@@ -94,6 +111,7 @@ fn the_shipped_file_has_every_key() {
     all.servers
         .insert("example".into(), ServerProfile::default());
     all.access.insert("example".into(), Access::default());
+    all.outbox.insert("example".into(), Outbox::default());
     let want = keys("", &toml::Table::try_from(all).unwrap());
     let have = keys("", &uncommented().parse().unwrap());
     assert_eq!(have, want);

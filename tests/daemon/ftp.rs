@@ -63,6 +63,11 @@ impl Server {
         self.state.lock().unwrap().files.get(name).map(Vec::len)
     }
 
+    /// All files with their content.
+    pub(crate) fn files(&self) -> HashMap<String, Vec<u8>> {
+        self.state.lock().unwrap().files.clone()
+    }
+
     /// Whether a command came.
     pub(crate) fn heard(&self, verb: &str) -> bool {
         let state = self.state.lock().unwrap();

@@ -25,6 +25,7 @@ mod ftp;
 mod log;
 mod module;
 mod noise;
+mod outbox;
 mod paths;
 #[path = "../support/process.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]

@@ -73,12 +73,14 @@ impl<W: Clone> Logins<W> {
         }
     }
 
-    /// The password of a login is perhaps another one. It is tried at once, and only once until it has worked: programs
+    /// The passwords of some logins are perhaps others. Each is tried at once, and only once until it has worked: programs
     /// lock out users whose logins fail.
-    pub(crate) fn doubt(&mut self, server: &LoggedIn) {
+    pub(crate) fn doubt(&mut self, servers: &[LoggedIn]) {
         let tries = self.tries;
-        if let Some(login) = self.get(server) {
-            (login.refused, login.closed) = (tries, None);
+        for login in &mut self.logins {
+            if servers.contains(&login.server) {
+                (login.refused, login.closed) = (tries, None);
+            }
         }
     }
 
@@ -191,7 +193,7 @@ mod tests {
         let now = Lived::ZERO;
         logins.worked(&login("a"), now);
         assert_eq!(refused(&mut logins, "a", now), Some(PAUSE));
-        logins.doubt(&login("a"));
+        logins.doubt(&[login("a")]);
         assert_eq!(logins.closed(&login("a"), now), None);
         assert_eq!(refused(&mut logins, "a", now), None);
         logins.worked(&login("a"), now);

@@ -74,7 +74,7 @@ fn only_reads(method: &str) -> bool {
     )
 }
 
-/// Names principals in a list: one of them, `uid:*` or `cert:*` for all of a kind, or `*`.
+/// Names principals in a list: one of them, `uid:*`, `cert:*` or `outbox:*` for all of a kind, or `*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Who(String);
 
@@ -82,7 +82,8 @@ pub struct Who(String);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` names nobody; allowed: `*` for all, `uid:*` and `uid:NUMBER` for users of this machine, \
-     `cert:*` and `cert:NAME` for certificates, `tcp` for the TCP port without TLS"
+     `cert:*` and `cert:NAME` for certificates, `tcp` for the TCP port without TLS, `outbox:*` and \
+     `outbox:NAME` for outboxes"
 )]
 pub struct WhoError(String);
 
@@ -113,6 +114,7 @@ impl Who {
             "*" => true,
             "uid:*" => name.starts_with("uid:"),
             "cert:*" => name.starts_with("cert:"),
+            "outbox:*" => name.starts_with("outbox:"),
             exact => name == exact,
         }
     }
@@ -124,7 +126,7 @@ impl FromStr for Who {
     fn from_str(text: &str) -> Result<Self, WhoError> {
         let known = match text.split_once(':') {
             Some(("uid", user)) => user == "*" || user.parse::<u32>().is_ok(),
-            Some(("cert", name)) => !name.is_empty(),
+            Some(("cert" | "outbox", name)) => !name.is_empty(),
             Some(_) => false,
             None => matches!(text, "*" | "tcp"),
         };

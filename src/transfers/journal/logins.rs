@@ -44,8 +44,7 @@ impl Journal {
 
     /// The passwords of these logins are perhaps others.
     pub(crate) fn doubt_logins(&self, logins: &[LoggedIn]) {
-        let known = &mut self.table().logins;
-        logins.iter().for_each(|login| known.doubt(login));
+        self.table().logins.doubt(logins);
     }
 
     /// A login works. It is recorded on disk if there is a store: nothing is written before the
