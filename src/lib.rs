@@ -12,6 +12,7 @@ pub mod daemon;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod doctor;
+pub mod manual;
 pub mod modem;
 pub mod outbox;
 pub mod proto;

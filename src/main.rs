@@ -10,7 +10,7 @@ use cellftp::config::{self, Loaded};
 use cellftp::daemon::{self, Passed};
 #[cfg(feature = "demo")]
 use cellftp::demo;
-use cellftp::{doctor, telemetry};
+use cellftp::{doctor, manual, telemetry};
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use rustix::process::{DumpableBehavior, Signal, set_dumpable_behavior};
@@ -175,7 +175,7 @@ fn run(args: Args) -> Result<ExitCode, Box<dyn Error>> {
             clap_complete::generate(shell, &mut Args::command(), "cellftpd", &mut script);
             print(&String::from_utf8_lossy(&script))?;
         }
-        Some(Command::Man { directory }) => clap_mangen::generate_to(Args::command(), &directory)
+        Some(Command::Man { directory }) => manual::write_daemon(Args::command(), &directory)
             .map_err(|source| ManError { directory, source })?,
     }
     Ok(ExitCode::SUCCESS)

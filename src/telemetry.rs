@@ -12,12 +12,14 @@ use std::time::Duration;
 
 use serde_json::json;
 use tracing::{Event, Subscriber};
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::{self, FormatEvent, FormatFields, Writer};
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
-use tracing_subscriber::fmt::{FmtContext, MakeWriter, SubscriberBuilder};
+use tracing_subscriber::fmt::{FmtContext, Layer, MakeWriter, layer};
+use tracing_subscriber::layer::{Layered, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::util::TryInitError;
-use tracing_subscriber::{EnvFilter, Registry, reload};
+use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
+use tracing_subscriber::{Registry, reload};
 
 use crate::config;
 use flood::Flood;
@@ -61,7 +63,7 @@ impl Log {
 
 /// The level of the log, which can be changed while it is written.
 #[derive(Clone)]
-pub struct Level(Arc<dyn Fn(EnvFilter) -> Result<(), reload::Error> + Send + Sync>);
+pub struct Level(Arc<dyn Fn(Targets) -> Result<(), reload::Error> + Send + Sync>);
 
 impl Level {
     /// Sets another one, as `log.level` of the configuration has it.
@@ -102,11 +104,11 @@ pub fn init(log: &config::Log) -> Result<Log, Error> {
     let to = lines.clone();
     let writer = move || to.clone();
     let level = match form {
-        Form::Journal => begin(journal(filter, writer), flood)?,
-        Form::Json => begin(plain(filter, writer).json(), flood)?,
+        Form::Journal => begin(filter, journal(writer), flood)?,
+        Form::Json => begin(filter, plain(writer).json(), flood)?,
         Form::Text => {
             let colours = io::stderr().is_terminal();
-            begin(plain(filter, writer).with_ansi(colours), flood)?
+            begin(filter, plain(writer).with_ansi(colours), flood)?
         }
     };
     panic::set_hook(Box::new(panicked));
@@ -117,22 +119,23 @@ pub fn init(log: &config::Log) -> Result<Log, Error> {
     })
 }
 
+/// What the lines are made of: the events that the level lets through.
+type Filtered = Layered<reload::Layer<Targets, Registry>, Registry>;
+
 /// Makes this the log of the process, with a level that can be changed.
 fn begin<N, E, W>(
-    builder: SubscriberBuilder<N, E, EnvFilter, W>,
+    filter: Targets,
+    lines: Layer<Filtered, N, E, W>,
     flood: Flood,
 ) -> Result<Level, Error>
 where
     N: for<'a> FormatFields<'a> + Send + Sync + 'static,
-    E: FormatEvent<Registry, N> + Send + Sync + 'static,
+    E: FormatEvent<Filtered, N> + Send + Sync + 'static,
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    use tracing_subscriber::layer::SubscriberExt as _;
-    use tracing_subscriber::util::SubscriberInitExt as _;
-
-    let builder = builder.with_filter_reloading();
-    let handle = builder.reload_handle();
-    builder.finish().with(flood).try_init()?;
+    let (filter, handle) = reload::Layer::new(filter);
+    let log = tracing_subscriber::registry().with(filter).with(lines);
+    log.with(flood).try_init()?;
     Ok(Level(Arc::new(move |filter| handle.reload(filter))))
 }
 
@@ -203,45 +206,35 @@ fn panicked(panic: &PanicHookInfo<'_>) {
 
 /// Switches off the subscriber's own messages about lines that it cannot write: it writes them to standard
 /// error, and panics where that fails.
-fn plain<W>(
-    filter: EnvFilter,
-    writer: W,
-) -> SubscriberBuilder<format::DefaultFields, format::Format, EnvFilter, W>
+fn plain<S, W>(writer: W) -> Layer<S, format::DefaultFields, format::Format, W>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    tracing_subscriber::fmt()
-        .log_internal_errors(false)
-        .with_env_filter(filter)
-        .with_writer(writer)
+    let lines = layer().log_internal_errors(false);
+    lines.with_writer(writer)
 }
 
 /// For the journal, which shows a line with control characters as a blob: neither events nor spans have
 /// colours.
-fn journal<W>(
-    filter: EnvFilter,
-    writer: W,
-) -> SubscriberBuilder<format::DefaultFields, Journal, EnvFilter, W>
+fn journal<S, W>(writer: W) -> Layer<S, format::DefaultFields, Journal, W>
 where
+    S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    plain(filter, writer)
-        .with_ansi(false)
-        .event_format(Journal::new())
+    plain(writer).with_ansi(false).event_format(Journal::new())
 }
 
 /// The filter of the log. The FTP client of the embedded emulator logs every line that it sends, passwords
 /// included, so that it stays silent at any level. HTTP/2 warns of what clients do, and any client could fill
 /// the disk with that: it is logged only where the level names it.
-fn filter(level: &str) -> Result<EnvFilter, tracing_subscriber::filter::ParseError> {
-    let filter = EnvFilter::builder()
-        .parse(level)?
-        .add_directive("suppaftp=off".parse()?);
+fn filter(level: &str) -> Result<Targets, tracing_subscriber::filter::ParseError> {
+    let filter = level.parse::<Targets>()?;
+    let filter = filter.with_target("suppaftp", LevelFilter::OFF);
     let asked_for = level.split(',').any(|part| part.trim().starts_with("h2"));
     Ok(if asked_for {
         filter
     } else {
-        filter.add_directive("h2=error".parse()?)
+        filter.with_target("h2", LevelFilter::ERROR)
     })
 }
 
@@ -313,7 +306,9 @@ mod tests {
     fn the_journal_gets_priorities_and_neither_time_nor_colours() {
         let sink = Sink::default();
         let writer = sink.clone();
-        let subscriber = journal(EnvFilter::new("info"), move || writer.clone()).finish();
+        let filter = Targets::new().with_default(LevelFilter::INFO);
+        let subscriber = tracing_subscriber::registry().with(filter);
+        let subscriber = subscriber.with(journal(move || writer.clone()));
         tracing::subscriber::with_default(subscriber, || {
             tracing::warn!(port = 1, "careful");
             tracing::info!("well");

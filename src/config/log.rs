@@ -119,7 +119,9 @@ mod tests {
             "simcom_talk=debug",
         ] {
             assert_eq!(told(level), [""; 0], "{level}");
-            level.parse::<tracing_subscriber::EnvFilter>().unwrap();
+            level
+                .parse::<tracing_subscriber::filter::Targets>()
+                .unwrap();
         }
         for (level, part) in [
             ("verbose", "has `verbose`"),

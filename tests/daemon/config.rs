@@ -56,6 +56,18 @@ fn the_shipped_file_changes_nothing() {
     assert_eq!(read(SHIPPED).unwrap(), Config::default());
 }
 
+/// A daemon of a package knows no emulated module, and has this file as its configuration.
+#[test]
+fn the_shipped_file_is_usable_without_the_emulated_module() {
+    let shipped: toml::Table = toml::from_str(SHIPPED).unwrap();
+    assert!(
+        !shipped["module"]
+            .as_table()
+            .unwrap()
+            .contains_key("emulator")
+    );
+}
+
 /// A file with a certificate.
 fn certificate() -> (tempfile::TempDir, String) {
     let directory = tempfile::tempdir().expect("a scratch directory");

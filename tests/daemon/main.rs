@@ -374,7 +374,11 @@ fn the_manual_and_what_shells_need_are_printed() {
     let scratch = tempfile::tempdir().unwrap();
     let directory = scratch.path().display().to_string();
     for (program, page, word, command) in [
-        (CELLFTPD, "cellftpd.1", "check\\-config", "emulate"),
+        (CELLFTPD, "cellftpd.8", "check\\-config", "emulate"),
+        (CELLFTPD, "cellftpd.8", ".SH SIGNALS", "doctor"),
+        (CELLFTPD, "cellftpd-check-config.8", "strict", "doctor"),
+        (CELLFTPD, "cellftpd.toml.5", ".SS [servers.NAME]", "doctor"),
+        (CELLFTP, "cellftp.1", "CELLFTP_PROFILE", "put"),
         (CELLFTP, "cellftp-module-fetch.1", "drive", "rmdir"),
     ] {
         let written = run(program, &["man", &directory]);

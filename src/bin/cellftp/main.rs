@@ -11,6 +11,7 @@ mod files;
 mod get;
 mod links;
 mod ls;
+mod manual;
 mod module;
 mod output;
 mod pair;
@@ -85,7 +86,7 @@ fn papers(command: &Command) -> Option<Result<(), Failure>> {
             Some(output::write(&script))
         }
         Command::Man { directory } => {
-            let written = clap_mangen::generate_to(program, directory);
+            let written = cellftp::manual::write(program, "1", manual::CHAPTERS, directory);
             Some(written.map_err(|source| Failure::local(directory, source)))
         }
         _ => None,
