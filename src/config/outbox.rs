@@ -1,6 +1,6 @@
 //! `[outbox.NAME]`: directories whose files are sent.
 
-use std::path::PathBuf;
+use std::path::{Component, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -93,8 +93,12 @@ impl Outbox {
                 format!("the name of an outbox is 1 to {MAX_NAME} of A-Z a-z 0-9 . _ -"),
             );
         }
-        if self.directory.is_relative() {
-            wrong("directory", "is no absolute path".into());
+        let has_dots = self
+            .directory
+            .components()
+            .any(|part| part == Component::ParentDir);
+        if self.directory.is_relative() || has_dots {
+            wrong("directory", "is no absolute path without `..`".into());
         }
         let target = match self.target.as_str() {
             "" => ".",

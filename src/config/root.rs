@@ -227,6 +227,14 @@ impl Config {
                     ),
                 );
             }
+            let durable = &self.durable.directory;
+            if outbox.directory.starts_with(durable) || durable.starts_with(&outbox.directory) {
+                wrong(
+                    "directory",
+                    "holds durable.directory, or is in it: the daemon would send its own files"
+                        .into(),
+                );
+            }
             let within = self.outbox.iter().find(|(other, there)| {
                 *other != name && outbox.directory.starts_with(&there.directory)
             });

@@ -1,8 +1,9 @@
 //! Brings the files of one outbox on their way.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::future::pending;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +11,12 @@ use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::Outbox;
 use super::dispatch::{Dispatch, View, lacks_directory};
 use super::error::Error;
-use super::folder::Folder;
+use super::folder::{ASIDE, Folder};
 use super::steady::Steady;
 use crate::broker::terms::{Caller, Options, Principal, TransferId, Whose};
 use crate::modem::clock;
@@ -30,6 +31,9 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 /// Transfers of one outbox that are under way at once. There is one link; more of them would only take disk space.
 const UNDER_WAY: usize = 16;
+
+/// How long a file is left alone that was not taken: each try costs writes to flash.
+const REFUSED: Duration = Duration::from_secs(60);
 
 /// Files that the log names in one look because something is wrong with them.
 const TOLD: usize = 20;
@@ -47,6 +51,10 @@ pub(crate) struct Courier {
     /// The states of transfers that the last look knew.
     seen: HashSet<Mark>,
     changed: Arc<Notify>,
+    /// Files that were not taken lately, and until when they are left alone.
+    refused: HashMap<TransferId, Instant>,
+    /// The directory that was there at the first look. Where something is mounted over it, its files are not gone.
+    root: Option<(u64, u64)>,
 }
 
 impl Courier {
@@ -65,6 +73,8 @@ impl Courier {
             said: HashSet::new(),
             seen: HashSet::new(),
             changed: Arc::new(Notify::new()),
+            refused: HashMap::new(),
+            root: None,
         }
     }
 
@@ -73,7 +83,7 @@ impl Courier {
         let mut watcher = None;
         loop {
             if watcher.is_none() {
-                watcher = watch(&self.dispatch.outbox.directory, &self.changed);
+                watcher = self.watch().await;
             }
             let mut wrong = Vec::new();
             let next = match self.look(&mut wrong).await {
@@ -117,15 +127,10 @@ impl Courier {
     /// Looks at the directory once, and does what can be done. Answers when something more can be; `wrong` gets what
     /// concerns single files.
     async fn look(&mut self, wrong: &mut Vec<Error>) -> Result<Duration, Error> {
-        let view = self.view().await?;
-        self.seen = view
-            .transfers
-            .values()
-            .map(|transfer| mark(&transfer.record))
-            .collect();
-        self.dispatch.recover(&view).await?;
+        let view = self.view(wrong).await?;
         let now = clock::now();
-        self.steady.look(&view.found, now);
+        self.steady.look(&view.scan.found, now);
+        self.refused.retain(|_, until| *until > now);
         let mut next = RESCAN;
         let mut room = UNDER_WAY.saturating_sub(
             view.transfers
@@ -134,23 +139,29 @@ impl Courier {
                 .count(),
         );
         let mut present = HashSet::new();
-        for found in &view.found {
+        for found in &view.scan.found {
             let Some(id) = found.transfer(&self.dispatch.outbox) else {
                 continue;
             };
             present.insert(id.clone());
             let done = match view.transfers.get(&id) {
                 None => {
-                    let wait = self.steady.wait(found, self.dispatch.outbox.quiet, now);
+                    let quiet = self.dispatch.outbox.quiet;
+                    let wait = self.steady.wait(found, quiet, now);
                     if !wait.is_zero() {
                         next = next.min(wait);
                         continue;
                     }
-                    if room == 0 {
+                    if room == 0 || self.refused.contains_key(&id) {
                         continue;
                     }
                     room -= 1;
-                    self.dispatch.accept(&view.folder, found, id).await
+                    let accepted = self.dispatch.accept(&view.folder, found, id.clone()).await;
+                    // A smaller one may still be taken.
+                    if accepted.is_err() {
+                        self.refused.insert(id, now + REFUSED);
+                    }
+                    accepted
                 }
                 Some(transfer) => {
                     self.dispatch
@@ -158,26 +169,27 @@ impl Courier {
                         .await
                 }
             };
-            // One file does not stop the others; a full disk does.
-            if let Err(error) = done {
-                if matches!(error, Error::Transfer { .. }) {
-                    room = 0;
-                }
-                if wrong.len() < TOLD {
-                    wrong.push(error);
-                }
+            // One file does not stop the others.
+            if let Err(error) = done
+                && wrong.len() < TOLD
+            {
+                wrong.push(error);
             }
         }
         self.dispatch.retain(&view.transfers);
-        for (id, transfer) in &view.transfers {
-            if transfer.record.state.is_over() && !present.contains(id) {
-                self.dispatch.forget(id, Path::new("")).await?;
+        self.dispatch.withdraw(&view.transfers).await?;
+        // What was not seen may be there, and would be sent again.
+        if view.scan.is_complete && self.root == Some(view.folder.identity()) {
+            for (id, transfer) in &view.transfers {
+                if transfer.record.state.is_over() && !present.contains(id) {
+                    self.dispatch.forget(id, Path::new("")).await?;
+                }
             }
         }
         Ok(next)
     }
 
-    async fn view(&self) -> Result<View, Error> {
+    async fn view(&mut self, wrong: &mut Vec<Error>) -> Result<View, Error> {
         let all = self
             .dispatch
             .transfers
@@ -185,28 +197,44 @@ impl Courier {
                 true
             })
             .map_err(|error| Error::Transfers(Box::new(error)))?;
+        self.seen = all.iter().map(|transfer| mark(&transfer.record)).collect();
         let transfers = all
             .into_iter()
             .map(|transfer| (transfer.record.key.id.clone(), transfer))
             .collect();
+        let folder = self.on_disk(Folder::open).await?;
+        let folder = Arc::new(folder);
+        self.root.get_or_insert(folder.identity());
+        // First of all: what is put back is there when the directory is read.
+        self.dispatch.recover(&folder, &transfers, wrong).await?;
+        let here = Arc::clone(&folder);
+        let scan = self.on_disk(move |_| here.scan()).await?;
+        Ok(View {
+            folder,
+            scan,
+            transfers,
+        })
+    }
+
+    async fn on_disk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
         let outbox = Arc::clone(&self.dispatch.outbox);
-        let (folder, found) = spawn_blocking(move || {
-            let read = || {
-                let folder = Folder::open(&outbox.directory)?;
-                let found = folder.scan()?;
-                Ok((Arc::new(folder), found))
-            };
-            read().map_err(|source| Error::Directory {
+        let done = spawn_blocking(move || {
+            work(&outbox.directory).map_err(|source| Error::Directory {
                 directory: outbox.directory.clone(),
                 source,
             })
-        })
-        .await??;
-        Ok(View {
-            folder,
-            found,
-            transfers,
-        })
+        });
+        done.await?
+    }
+
+    async fn watch(&self) -> Option<RecommendedWatcher> {
+        let (outbox, changed) = (Arc::clone(&self.dispatch.outbox), Arc::clone(&self.changed));
+        // It reads the whole tree.
+        let watching = spawn_blocking(move || watch(&outbox.directory, &changed));
+        watching.await.ok()?.ok()
     }
 
     fn say(&mut self, wrong: &[Error]) {
@@ -229,18 +257,29 @@ fn mark(record: &Record) -> Mark {
     (record.key.id.clone(), state, record.attempts)
 }
 
-/// Notifications of what happens in a directory; `None` where the system gives none.
-fn watch(directory: &Path, changed: &Arc<Notify>) -> Option<RecommendedWatcher> {
-    let changed = Arc::clone(changed);
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-        // Looking at the directory is an event, too.
-        let own = matches!(&event, Ok(event) if event.kind.is_access()
-            && event.kind != EventKind::Access(AccessKind::Close(AccessMode::Write)));
-        if !own {
+/// Notifications of what happens in a directory.
+///
+/// # Errors
+/// The system gives none: the watch is one too many, for example.
+fn watch(directory: &Path, changed: &Arc<Notify>) -> notify::Result<RecommendedWatcher> {
+    let (root, changed) = (directory.to_owned(), Arc::clone(changed));
+    let heard = move |event: notify::Result<Event>| {
+        if event.map_or(true, |event| is_of_others(&root, &event)) {
             changed.notify_one();
         }
-    })
-    .ok()?;
-    watcher.watch(directory, RecursiveMode::Recursive).ok()?;
-    Some(watcher)
+    };
+    // Whoever may write to the outbox could otherwise have it watch the whole machine.
+    let config = notify::Config::default().with_follow_symlinks(false);
+    let mut watcher = RecommendedWatcher::new(heard, config)?;
+    watcher.watch(directory, RecursiveMode::Recursive)?;
+    Ok(watcher)
+}
+
+/// Whether the event is more than what the courier does itself: it looks at directories, and puts files away.
+fn is_of_others(root: &Path, event: &Event) -> bool {
+    let looks = event.kind.is_access()
+        && event.kind != EventKind::Access(AccessKind::Close(AccessMode::Write));
+    let own = [Outbox::SENT, Outbox::FAILED, ASIDE].map(|name| root.join(name));
+    let within = |path: &PathBuf| own.iter().any(|own| path.starts_with(own));
+    !looks && (event.paths.is_empty() || !event.paths.iter().all(within))
 }

@@ -12,11 +12,11 @@ use rustix::fs::fstat;
 use tokio::task::spawn_blocking;
 
 use super::error::Error;
-use super::folder::{Aside, Folder};
+use super::folder::{Aside, Folder, Scan};
 use super::found::{Found, Version};
 use super::{Outbox, Sent, name};
-use crate::broker::terms::{Caller, Target, TransferId};
-use crate::modem::clock;
+use crate::broker::terms::{self, Caller, Cause, Target, TransferId};
+use crate::modem::{self, clock};
 use crate::transfers::{
     Direction, Receiving, Record, State, Terms, Transfer, Transfers, Upload, UploadWish, Wish,
 };
@@ -25,7 +25,7 @@ use crate::transfers::{
 const CHUNK: usize = 64 * 1024;
 
 /// How long a directory on the server may take to be made, the wait for the link included.
-const MAKING: Duration = Duration::from_secs(600);
+const MAKING: Duration = Duration::from_secs(60);
 
 /// The reason of a transfer whose directory is not on the server.
 const NO_DIRECTORY: &str = "DIRECTORY_NOT_FOUND";
@@ -43,7 +43,7 @@ pub(crate) struct Dispatch {
 /// What is known at the beginning of a look.
 pub(crate) struct View {
     pub(crate) folder: Arc<Folder>,
-    pub(crate) found: Vec<Found>,
+    pub(crate) scan: Scan,
     pub(crate) transfers: HashMap<TransferId, Transfer>,
 }
 
@@ -62,22 +62,48 @@ impl Dispatch {
         self.made.retain(|id| transfers.contains_key(id));
     }
 
-    /// Ends what a crash has interrupted: files that were put aside.
-    pub(crate) async fn recover(&self, view: &View) -> Result<(), Error> {
-        let folder = Arc::clone(&view.folder);
-        let left = self.on_disk(Path::new(""), "read", move || folder.left_aside());
+    /// Ends what a crash or a full directory has interrupted: files that were put aside. `wrong` gets what still cannot
+    /// be ended.
+    pub(crate) async fn recover(
+        &self,
+        folder: &Arc<Folder>,
+        transfers: &HashMap<TransferId, Transfer>,
+        wrong: &mut Vec<Error>,
+    ) -> Result<(), Error> {
+        let here = Arc::clone(folder);
+        let left = self.on_disk(Path::new(""), "read", move || here.left_aside());
         for aside in left.await? {
             let id = TransferId::new(aside.transfer.clone());
-            let transfer = id.and_then(|id| view.transfers.get(&id));
-            match transfer {
+            let transfer = id.and_then(|id| transfers.get(&id));
+            let ended = match transfer {
                 Some(transfer) if transfer.record.state == State::Done => {
-                    self.put_away(&view.folder, aside, transfer).await?;
+                    self.put_away(folder, aside, transfer).await
                 }
                 _ => {
-                    let (folder, path) = (Arc::clone(&view.folder), aside.path.clone());
-                    self.on_disk(&path, "moved back", move || folder.put_back(&aside))
-                        .await?;
+                    let (folder, path) = (Arc::clone(folder), aside.path.clone());
+                    let back = move || folder.put_back(&aside);
+                    self.on_disk(&path, "moved back", back).await
                 }
+            };
+            wrong.extend(ended.err());
+        }
+        Ok(())
+    }
+
+    /// Ends the transfers that wait for the server of a former profile.
+    pub(crate) async fn withdraw(
+        &self,
+        transfers: &HashMap<TransferId, Transfer>,
+    ) -> Result<(), Error> {
+        for (id, transfer) in transfers {
+            let record = &transfer.record;
+            let waits = matches!(record.state, State::Queued | State::Waiting { .. });
+            if waits && record.wish.profile != self.outbox.profile {
+                let cancelled = self.transfers.cancel_transfer(&self.caller, id.clone());
+                cancelled.await.map_err(|source| Error::Transfer {
+                    file: PathBuf::from(record.wish.path.as_str()),
+                    source: Box::new(source),
+                })?;
             }
         }
         Ok(())
@@ -111,7 +137,14 @@ impl Dispatch {
             return self.fail(folder, found, &id, &why).await;
         }
         let (read, file) = (Arc::clone(folder), found.clone());
-        let file = self.on_disk(&found.path, "read", move || read.read(&file));
+        let file = self.on_disk(
+            &found.path,
+            "taken: it must be readable, and movable",
+            move || {
+                read.can_move(&file.path)?;
+                read.read(&file)
+            },
+        );
         let file = file.await?;
         let wish = Wish {
             profile: self.outbox.profile.clone(),
@@ -195,7 +228,7 @@ impl Dispatch {
             // A crash came in between; its bytes are here.
             State::Receiving => self.forget(&id, &found.path).await,
             State::Waiting { .. } | State::Failed
-                if lacks_directory(record) && self.made.insert(id.clone()) =>
+                if lacks_directory(record) && !self.made.contains(&id) =>
             {
                 self.make_directories(found, id).await
             }
@@ -225,9 +258,13 @@ impl Dispatch {
     }
 
     /// Makes the directories of a file on the server, and has its transfer tried again.
-    async fn make_directories(&self, found: &Found, id: TransferId) -> Result<(), Error> {
+    async fn make_directories(&mut self, found: &Found, id: TransferId) -> Result<(), Error> {
         let Ok(path) = name::on_server(&self.outbox.target, &found.path) else {
             return Ok(());
+        };
+        let refused = |source| Error::Transfer {
+            file: found.path.clone(),
+            source: Box::new(source),
         };
         let target = Target::Profile(self.outbox.profile.clone());
         for directory in name::directories(&path) {
@@ -235,18 +272,20 @@ impl Dispatch {
                 deadline: Some(clock::now() + MAKING),
                 ..self.caller.clone()
             };
-            // It may be there; if it is not, the transfer tells so.
-            let _ = self
-                .transfers
-                .broker()
-                .make_directory(&caller, &target, &directory)
-                .await;
+            let broker = self.transfers.broker();
+            match broker.make_directory(&caller, &target, &directory).await {
+                Ok(()) => {}
+                // It may be there; if it is not, the transfer tells so.
+                Err(error) if is_of_server(&error) => {}
+                Err(source) => return Err(refused(source)),
+            }
         }
-        let tried = self.transfers.retry_transfer(&self.caller, id).await;
-        tried.map(drop).map_err(|source| Error::Transfer {
-            file: found.path.clone(),
-            source: Box::new(source),
-        })
+        self.made.insert(id.clone());
+        match self.transfers.retry_transfer(&self.caller, id).await {
+            // It is being tried already.
+            Err(error) if matches!(error.cause, Cause::WrongState(_)) => Ok(()),
+            tried => tried.map(drop).map_err(refused),
+        }
     }
 
     /// Puts a file away that the server has: after its bytes were compared with those that were sent, since somebody
@@ -258,9 +297,10 @@ impl Dispatch {
         transfer: &Transfer,
     ) -> Result<(), Error> {
         let (folder, sent) = (Arc::clone(folder), self.outbox.sent);
-        let (path, sha256) = (aside.path.clone(), transfer.record.sha256);
+        let (path, record) = (aside.path.clone(), &transfer.record);
+        let (size, sha256) = (record.size, record.sha256);
         let gone = self.on_disk(&path, "put away", move || {
-            if Some(folder.hash(&aside)?) != sha256 {
+            if sha256.is_none() || folder.hash(&aside, size)? != sha256 {
                 folder.put_back(&aside)?;
                 return Ok(false);
             }
@@ -271,10 +311,11 @@ impl Dispatch {
             Ok(true)
         });
         if gone.await? {
+            let file = self.told(&path);
             tracing::info!(
                 outbox = self.outbox.name,
-                file = %path.display(),
-                bytes = transfer.record.size,
+                file,
+                bytes = size,
                 "a file was sent"
             );
         }
@@ -299,28 +340,44 @@ impl Dispatch {
             found.path.clone(),
             id.as_str().to_owned(),
         );
-        let kept = self.on_disk(&found.path, "moved", move || {
-            let aside = folder.set_aside(&path, &id)?;
-            let kept = folder.keep(&aside, Outbox::FAILED)?;
-            folder.write_beside(&kept, ".error", &text)?;
-            Ok(kept)
-        });
-        let kept: PathBuf = kept.await?;
+        let file = self.told(&found.path);
         tracing::warn!(
             outbox = self.outbox.name,
-            file = %found.path.display(),
-            kept = %kept.display(),
+            file,
             "a file cannot be sent: {why}"
         );
+        let here = Arc::clone(&folder);
+        let kept = self.on_disk(&found.path, "moved to failed/", move || {
+            let aside = here.set_aside(&path, &id)?;
+            here.keep(&aside, Outbox::FAILED)
+                .inspect_err(|_| drop(here.put_back(&aside)))
+        });
+        let kept: PathBuf = kept.await?;
+        let beside = kept.clone();
+        let written = self.on_disk(&kept, "given its reason", move || {
+            folder.write_beside(&beside, ".error", &text)
+        });
+        if let Err(error) = written.await {
+            tracing::warn!(outbox = self.outbox.name, "{}", error.whole());
+        }
         Ok(())
+    }
+
+    /// A path for the log; `None` where the log has none.
+    fn told(&self, path: &Path) -> Option<String> {
+        let hides = self.transfers.broker().limits().hides_paths;
+        (!hides).then(|| path.display().to_string())
     }
 
     pub(crate) async fn forget(&self, id: &TransferId, file: &Path) -> Result<(), Error> {
         let gone = self.transfers.delete_transfer(&self.caller, id.clone());
-        gone.await.map_err(|source| Error::Transfer {
-            file: file.to_owned(),
-            source: Box::new(source),
-        })
+        match gone.await {
+            Err(error) if matches!(error.cause, Cause::TransferNotFound) => Ok(()),
+            gone => gone.map_err(|source| Error::Transfer {
+                file: file.to_owned(),
+                source: Box::new(source),
+            }),
+        }
     }
 
     async fn on_disk<T: Send + 'static>(
@@ -343,4 +400,12 @@ pub(crate) fn lacks_directory(record: &Record) -> bool {
     let last = record.last_error.as_ref();
     matches!(record.state, State::Waiting { .. } | State::Failed)
         && last.is_some_and(|error| error.reason == NO_DIRECTORY)
+}
+
+/// Whether the server, or the module, has answered.
+fn is_of_server(error: &terms::Error) -> bool {
+    match &error.cause {
+        Cause::Modem(error) => matches!(**error, modem::Error::Failed(_)),
+        _ => false,
+    }
 }

@@ -8,8 +8,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, fstat, fsync, mkdirat, openat,
-    renameat, renameat_with, statat, unlinkat,
+    Access, AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, Stat, accessat, fchmod, fstat,
+    fsync, mkdirat, openat, renameat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
@@ -20,11 +20,11 @@ use super::found::{Found, Version};
 /// The most files that are looked at: a table of so many is some megabytes. The rest has its turn when these are sent.
 const FILES: usize = 10_000;
 
-/// How deep directories may be in one another.
-const DEPTH: usize = 32;
+/// How deep directories may be in one another: those of files that are put aside have two more above them.
+const DEPTH: usize = 34;
 
 /// The directory for files that are being put away. Its name has a dot in front: nothing in it is sent.
-const ASIDE: &str = ".cellftpd";
+pub(crate) const ASIDE: &str = ".cellftpd";
 
 /// Bytes that are read at once.
 const CHUNK: usize = 64 * 1024;
@@ -35,11 +35,24 @@ const NAMES: u32 = 1000;
 /// Endings of names that other programs give to files that they are writing.
 const UNFINISHED: [&[u8]; 5] = [b".tmp", b".part", b".partial", b".filepart", b"~"];
 
+/// The most names that are looked at, of whatever kind.
+const ENTRIES: usize = 100_000;
+
+/// The files of an outbox at one moment.
+#[derive(Debug)]
+pub(crate) struct Scan {
+    /// In the order of their times and then of their paths.
+    pub(crate) found: Vec<Found>,
+    /// All that there is was looked at. Else what is missing here may be there nevertheless.
+    pub(crate) is_complete: bool,
+}
+
 /// The opened directory of an outbox. No symbolic link below it is followed: whoever may write to an outbox could
 /// otherwise have the daemon send, or delete, files that only the daemon may touch.
 #[derive(Debug)]
 pub(crate) struct Folder {
     root: OwnedFd,
+    stat: Stat,
 }
 
 /// A file that was taken out of its place and waits to be put away.
@@ -55,20 +68,27 @@ impl Folder {
     /// Opens the directory; it may itself be behind a symbolic link.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let root = openat(CWD, path, DIRECTORY, Mode::empty())?;
-        Ok(Self { root })
+        let stat = fstat(&root)?;
+        Ok(Self { root, stat })
     }
 
-    /// The files that may be sent, in the order of their times and then of their paths.
+    /// What tells the directory from another one that is mounted in its place.
+    pub(crate) fn identity(&self) -> (u64, u64) {
+        (self.stat.st_dev, self.stat.st_ino)
+    }
+
+    /// The files that may be sent.
     ///
-    /// Left out are names that begin with a dot or end as unfinished files do, what is no plain file, and the
-    /// directories of what was sent or has failed.
-    pub(crate) fn scan(&self) -> io::Result<Vec<Found>> {
+    /// Left out are names that begin with a dot or end as unfinished files do, what is no plain file, files with a
+    /// second name (a hard link may lead to what its maker may not read), and the directories of what was sent or has
+    /// failed.
+    pub(crate) fn scan(&self) -> io::Result<Scan> {
         let mut all = Vec::new();
         let kept = |path: &Path| {
             let kept = [Outbox::SENT, Outbox::FAILED].map(Path::new);
             !kept.contains(&path) && !is_unfinished(path)
         };
-        self.walk(Path::new(""), &kept, &mut |path, version| {
+        let is_complete = self.walk(Path::new(""), &kept, &mut |path, version| {
             all.push(Found { path, version });
         })?;
         all.sort_unstable_by(|one, other| {
@@ -77,7 +97,27 @@ impl Folder {
                 .cmp(&key(other))
                 .then_with(|| one.path.cmp(&other.path))
         });
-        Ok(all)
+        Ok(Scan {
+            found: all,
+            is_complete,
+        })
+    }
+
+    /// Whether a file can be put aside when it is sent: it would be sent again and again otherwise.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub(crate) fn can_move(&self, path: &Path) -> io::Result<()> {
+        let (parent, _) = self.place(path, false)?;
+        let aside = self.directory(Path::new(ASIDE), true)?;
+        for directory in [&parent, &aside] {
+            let may = Access::WRITE_OK.union(Access::EXEC_OK);
+            accessat(directory, ".", may, AtFlags::EACCESS)?;
+            if fstat(directory)?.st_dev != self.stat.st_dev {
+                return Err(io::ErrorKind::CrossesDevices.into());
+            }
+        }
+        Ok(())
     }
 
     /// Opens a file of the outbox.
@@ -102,7 +142,7 @@ impl Folder {
         let (from, name) = self.place(path, false)?;
         let at = aside.at();
         let (to, new) = self.place(&at, true)?;
-        renameat(&from, name, &to, new)?;
+        rename_new(&from, name, &to, new)?;
         Ok(aside)
     }
 
@@ -130,15 +170,21 @@ impl Folder {
         Ok(left)
     }
 
-    /// SHA-256 of a file that was put aside.
-    pub(crate) fn hash(&self, aside: &Aside) -> io::Result<[u8; 32]> {
+    /// SHA-256 of a file of `size` bytes that was put aside; `None` where it has more or fewer.
+    pub(crate) fn hash(&self, aside: &Aside, size: Option<u64>) -> io::Result<Option<[u8; 32]>> {
         let at = aside.at();
         let (parent, name) = self.place(&at, false)?;
-        let mut file = File::from(openat(&parent, name, FILE, Mode::empty())?);
-        let (mut hash, mut buffer) = (Sha256::new(), vec![0; CHUNK]);
+        let file = File::from(openat(&parent, name, FILE, Mode::empty())?);
+        let there = file.metadata()?.len();
+        if size != Some(there) {
+            return Ok(None);
+        }
+        // Somebody may still write to it.
+        let (mut file, mut hash) = (file.take(there), Sha256::new());
+        let mut buffer = vec![0; CHUNK];
         loop {
             match file.read(&mut buffer)? {
-                0 => return Ok(hash.finalize().into()),
+                0 => return Ok(Some(hash.finalize().into())),
                 read => hash.update(buffer.get(..read).unwrap_or_default()),
             }
         }
@@ -164,27 +210,36 @@ impl Folder {
         self.settle(aside, &Path::new(directory).join(&aside.path))
     }
 
-    /// Writes a text beside a file.
+    /// Writes a text beside a file, under a name that is free.
     pub(crate) fn write_beside(&self, path: &Path, ending: &str, text: &str) -> io::Result<()> {
         let mut beside = path.as_os_str().to_owned();
         beside.push(ending);
-        let (parent, name) = self.place(Path::new(&beside), true)?;
         let flags = OFlags::WRONLY
             .union(OFlags::CREATE)
-            .union(OFlags::TRUNC)
-            .union(OFlags::NOFOLLOW)
+            .union(OFlags::EXCL)
             .union(OFlags::CLOEXEC);
-        let file = openat(&parent, name, flags, Mode::from_raw_mode(0o640))?;
-        let mut file = File::from(file);
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
+        for number in 0..NAMES {
+            let path = numbered(Path::new(&beside), number);
+            let (parent, name) = self.place(&path, true)?;
+            let file = match openat(&parent, name, flags, Mode::from_raw_mode(0o600)) {
+                Err(Errno::EXIST) => continue,
+                file => file?,
+            };
+            fchmod(&file, self.mode(0o666))?;
+            let mut file = File::from(file);
+            file.write_all(text.as_bytes())?;
+            return file.sync_all();
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
     }
 
     fn settle(&self, aside: &Aside, wanted: &Path) -> io::Result<PathBuf> {
         let at = aside.at();
         let (from, name) = self.place(&at, false)?;
-        for number in 0..NAMES {
-            let path = numbered(wanted, number);
+        let mut unique = wanted.as_os_str().to_owned();
+        unique.push(format!(".{}", aside.transfer));
+        let numbers = (0..NAMES).map(|number| numbered(wanted, number));
+        for path in numbers.chain([unique.into()]) {
             let (to, new) = self.place(&path, true)?;
             match rename_new(&from, name, &to, new) {
                 Ok(()) => {
@@ -241,57 +296,77 @@ impl Folder {
             let Component::Normal(part) = part else {
                 return Err(io::ErrorKind::InvalidInput.into());
             };
-            if make {
-                match mkdirat(&here, part, Mode::from_raw_mode(0o750)) {
-                    Ok(()) | Err(Errno::EXIST) => {}
-                    Err(error) => return Err(error.into()),
+            let made = match make.then(|| mkdirat(&here, part, Mode::RWXU)) {
+                Some(Ok(())) => {
+                    fsync(&here)?;
+                    true
                 }
-            }
+                None | Some(Err(Errno::EXIST)) => false,
+                Some(Err(error)) => return Err(error.into()),
+            };
             here = openat(&here, part, BELOW, Mode::empty())?;
+            if made {
+                // Those who fill the outbox can reach what comes back.
+                fchmod(&here, self.mode(0o777))?;
+            }
         }
         Ok(here)
     }
 
-    /// Hands over each plain file below `from` for whose path `kept` says so, and its version.
+    /// The mode of the outbox, as far as `mask` goes.
+    const fn mode(&self, mask: u32) -> Mode {
+        Mode::from_raw_mode(self.stat.st_mode & mask)
+    }
+
+    /// Hands over each plain file below `from` for whose path `kept` says so, and its version. Answers whether it has
+    /// seen all of them.
     fn walk(
         &self,
         from: &Path,
         kept: &impl Fn(&Path) -> bool,
         to: &mut impl FnMut(PathBuf, Version),
-    ) -> io::Result<()> {
+    ) -> io::Result<bool> {
         let mut open = vec![from.to_owned()];
-        let mut seen = 0;
+        let (mut files, mut entries, mut is_complete) = (0, 0, true);
         while let Some(path) = open.pop() {
             let directory = match self.directory(&path, false) {
                 Ok(directory) => directory,
-                // Somebody has removed it meanwhile, or it is not the daemon's to read.
-                Err(_) if path != from => continue,
-                Err(error) => return Err(error),
+                Err(error) if path == from => return Err(error),
+                Err(error) => {
+                    // Somebody has removed it meanwhile, or it is not the daemon's to read.
+                    is_complete &= error.kind() == io::ErrorKind::NotFound;
+                    continue;
+                }
             };
             for entry in Dir::read_from(&directory)? {
                 let entry = entry?;
+                entries += 1;
                 let name = OsStr::from_bytes(entry.file_name().to_bytes());
                 let there = path.join(name);
                 if matches!(name.as_bytes(), b"." | b"..") || !kept(&there) {
                     continue;
                 }
-                let Ok(stat) = statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) else {
-                    continue;
+                let stat = match statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+                    Ok(stat) => stat,
+                    Err(error) => {
+                        is_complete &= error == Errno::NOENT;
+                        continue;
+                    }
                 };
                 match FileType::from_raw_mode(stat.st_mode) {
                     FileType::Directory if there.components().count() < DEPTH => open.push(there),
-                    FileType::RegularFile => {
-                        seen += 1;
-                        if seen > FILES {
-                            return Ok(());
-                        }
+                    FileType::RegularFile if stat.st_nlink == 1 => {
+                        files += 1;
                         to(there, Version::of(&stat));
                     }
                     _ => {}
                 }
+                if files >= FILES || entries >= ENTRIES {
+                    return Ok(false);
+                }
             }
         }
-        Ok(())
+        Ok(is_complete)
     }
 }
 

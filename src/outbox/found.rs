@@ -45,12 +45,13 @@ impl Found {
     /// The transfer that sends this version of the file: always the same one, also after a restart.
     pub(crate) fn transfer(&self, outbox: &Outbox) -> Option<TransferId> {
         let mut hash = Sha256::new();
+        // Some file systems number their files anew whenever they are mounted.
         let Version {
             modified,
             size,
-            inode,
+            inode: _,
         } = self.version;
-        let version = format!("{modified:?} {size} {inode}");
+        let version = format!("{modified:?} {size}");
         for part in [
             outbox.profile.as_bytes(),
             outbox.target.as_str().as_bytes(),

@@ -28,6 +28,7 @@ mod long;
 mod many;
 mod module;
 mod moods;
+mod outbox;
 mod parity;
 mod pieces;
 mod round_trip;
