@@ -11,6 +11,7 @@
               an end by the clock"
 )]
 
+mod agree;
 mod asking;
 #[path = "../support/authority.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
@@ -18,13 +19,13 @@ mod authority;
 mod config;
 mod config_help;
 #[path = "../support/disk.rs"]
-#[expect(dead_code, reason = "other tests use the rest")]
 mod disk;
 mod edge;
 mod ftp;
 mod log;
 mod module;
 mod noise;
+mod observed;
 mod paths;
 #[path = "../support/process.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
@@ -40,7 +41,6 @@ mod systemd;
 #[expect(dead_code, reason = "other tests use the rest")]
 mod tap;
 #[path = "../support/wait.rs"]
-#[expect(dead_code, reason = "other tests use the rest")]
 mod wait;
 
 use std::cell::RefCell;
@@ -134,6 +134,18 @@ impl Service {
             let text = String::from_utf8_lossy(buffer.get(..size).unwrap());
             heard.extend(text.lines().map(str::to_owned));
         }
+    }
+
+    /// Takes all notifications that have come.
+    fn gather(&self) {
+        let mut buffer = [0; 4096];
+        self.notifications.set_nonblocking(true).unwrap();
+        while let Ok(size) = self.notifications.recv(&mut buffer) {
+            let text = String::from_utf8_lossy(buffer.get(..size).unwrap()).into_owned();
+            let mut heard = self.heard.borrow_mut();
+            heard.extend(text.lines().map(str::to_owned));
+        }
+        self.notifications.set_nonblocking(false).unwrap();
     }
 
     /// Empties the notification socket, so that later notifications are found soon.
