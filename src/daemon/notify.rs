@@ -35,17 +35,21 @@ pub(super) async fn keep_informed(
     });
     let mut follows = true;
     loop {
-        tokio::select! {
-            changed = conditions.changed(), if follows => follows = changed,
+        let noticed = tokio::select! {
+            changed = conditions.changed(), if follows => {
+                follows = changed;
+                false
+            }
             // Its sender may be gone: the next change of the condition is waited for then.
-            Ok(()) = notice.changed(), if follows => {}
+            Ok(()) = notice.changed(), if follows => true,
             () = tick(&mut watchdog) => {
                 tell(&[NotifyState::Watchdog]).await;
                 continue;
             }
-        }
+        };
         let now = line(&conditions.now(), *notice.borrow_and_update());
-        if now != said {
+        // Each reload is told, even where it ends as the one before.
+        if noticed || now != said {
             said = now;
             tell(&[NotifyState::Status(&said)]).await;
         }

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::Signal;
@@ -176,16 +177,7 @@ impl Told {
     /// Waits until all of them say that the daemon is in this state.
     #[track_caller]
     fn all_say(&self, state: &str) {
-        let mut wrong = Vec::new();
-        let begin = std::time::Instant::now();
-        while begin.elapsed() < PATIENCE {
-            wrong = self.dissenters(state);
-            if wrong.is_empty() {
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-        panic!("not all say {state:?}: {wrong:#?}");
+        nobody_dissents(state, || self.dissenters(state));
     }
 
     /// Who does not say that transfers are kept, or not, for this reason.
@@ -233,16 +225,21 @@ impl Told {
 
     #[track_caller]
     fn all_say_of_transfers(&self, storage: TransferStorage) {
-        let mut wrong = Vec::new();
-        let begin = std::time::Instant::now();
-        while begin.elapsed() < PATIENCE {
-            wrong = self.dissenters_about_transfers(storage);
-            if wrong.is_empty() {
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(10));
+        let name = storage.as_str_name();
+        nobody_dissents(name, || self.dissenters_about_transfers(storage));
+    }
+}
+
+#[track_caller]
+fn nobody_dissents(what: &str, dissenters: impl Fn() -> Vec<String>) {
+    let begin = Instant::now();
+    loop {
+        let wrong = dissenters();
+        if wrong.is_empty() {
+            return;
         }
-        panic!("not all say {storage:?}: {wrong:#?}");
+        assert!(begin.elapsed() < PATIENCE, "not all say {what}: {wrong:#?}");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

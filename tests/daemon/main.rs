@@ -126,9 +126,18 @@ impl Service {
 
     /// Waits for a notification with this line. An earlier one counts, too.
     fn hear(&self, line: &str) {
+        self.hear_any(line, |heard| heard == line);
+    }
+
+    /// Waits for a notification with a line that is meant.
+    fn hear_any(&self, line: &str, is_meant: impl Fn(&str) -> bool) {
         let mut heard = self.heard.borrow_mut();
         let mut buffer = [0; 4096];
-        while !heard.iter().any(|heard| heard == line) {
+        let began = std::time::Instant::now();
+        while !heard.iter().any(|heard| is_meant(heard)) {
+            // The watchdog's signals go on whatever happens.
+            let late = began.elapsed() > 2 * PATIENCE;
+            assert!(!late, "no {line} in {heard:?}");
             let received = self.notifications.recv(&mut buffer);
             let size = received.unwrap_or_else(|error| panic!("no {line} in {heard:?}: {error}"));
             let text = String::from_utf8_lossy(buffer.get(..size).unwrap());
