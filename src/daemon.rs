@@ -222,10 +222,12 @@ pub async fn run(
     let (stop, hurry) = (CancellationToken::new(), CancellationToken::new());
     stop_on_signal(stop.clone(), hurry.clone())?;
     let hangup = signal(SignalKind::hangup()).map_err(Error::Signals)?;
-    let daemon = Daemon::open(&config, passed).await?;
+    // Before the module says anything: all of it is counted.
     let metrics = config.metrics.address().map(metrics::serve).transpose()?;
+    let daemon = Daemon::open(&config, passed).await?;
+    tokio::spawn(metrics::follow(daemon.transfers.conditions()));
     let notice = watch::Sender::<Notice>::new(None);
-    let informed = notify::keep_informed(daemon.health(), notice.subscribe(), stop.clone());
+    let informed = notify::keep_informed(daemon.transfers.conditions(), notice.subscribe());
     let supervisor = tokio::spawn(informed);
     let reloader = Reloader {
         path,

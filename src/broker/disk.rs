@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use rustix::fs::StatVfsMountFlags;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
@@ -69,7 +70,7 @@ pub trait Disk: Debug + Send + Sync {
     /// Free bytes on the file system of `path`; `None` if the disk does not say.
     ///
     /// # Errors
-    /// As statvfs(3).
+    /// As statvfs(3); [`io::ErrorKind::ReadOnlyFilesystem`] where nothing can be written.
     fn free(&self, path: &Path) -> io::Result<Option<u64>>;
 
     /// Opens a database file, or creates one if `new`, and identifies the file.
@@ -251,6 +252,9 @@ impl Disk for System {
 
     fn free(&self, path: &Path) -> io::Result<Option<u64>> {
         let disk = rustix::fs::statvfs(path)?;
+        if disk.f_flag.contains(StatVfsMountFlags::RDONLY) {
+            return Err(io::ErrorKind::ReadOnlyFilesystem.into());
+        }
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
         // A file system that reports no blocks reports no free ones either (statvfs(3), NOTES).
         Ok((disk.f_blocks != 0).then_some(free))

@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::catalogue::{Location, ProfileInfo, ServerProfile, Servers, SessionUse, Sessions};
 use super::limits::Limits;
@@ -171,6 +172,12 @@ impl Broker {
     /// yielded.
     pub fn stop(&self) {
         self.shared.operations.stop();
+    }
+
+    /// Cancelled when the daemon stops, by [`Broker::stop`].
+    #[must_use]
+    pub fn stopping(&self) -> CancellationToken {
+        self.shared.operations.stopping().clone()
     }
 
     /// Ends all operations with [`Cause::Stopping`], each as soon as the module is in a known state

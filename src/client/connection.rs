@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Response, Status};
+use tonic_health::pb::health_client::HealthClient;
 
 use super::address::Address;
 use super::credentials::Credentials;
@@ -43,6 +44,7 @@ pub struct Client {
     pub(super) server: ServerServiceClient<Channel>,
     pub(super) storage: ModuleStorageServiceClient<Channel>,
     pub(super) transfers: TransferServiceClient<Channel>,
+    pub(super) health: HealthClient<Channel>,
     pub(super) timeout: Option<Duration>,
     pub(super) priority: Priority,
     pub(super) yields: YieldPolicy,
@@ -107,7 +109,8 @@ impl Client {
             diagnostics: DiagnosticsServiceClient::new(channel.clone()),
             server: ServerServiceClient::new(channel.clone()),
             storage: ModuleStorageServiceClient::new(channel.clone()),
-            transfers: TransferServiceClient::new(channel),
+            transfers: TransferServiceClient::new(channel.clone()),
+            health: HealthClient::new(channel),
             timeout: None,
             priority: Priority::Unspecified,
             yields: YieldPolicy::Unspecified,

@@ -18,6 +18,7 @@ mod credentials;
 mod error;
 mod files;
 mod get;
+mod health;
 mod limit;
 mod many;
 mod modem;

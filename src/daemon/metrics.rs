@@ -1,8 +1,12 @@
 //! Counts served over HTTP, in the text format of Prometheus.
 
+mod condition;
+mod process;
+
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
@@ -11,7 +15,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::{interval, sleep, timeout};
 
-use crate::{broker, rpc};
+use crate::{broker, modem, rpc, transfers};
+pub(super) use condition::follow;
+use process::Process;
 
 /// Why no counts are served.
 #[derive(Debug, thiserror::Error)]
@@ -66,13 +72,17 @@ pub(super) fn serve(at: SocketAddr) -> Result<JoinHandle<()>, Error> {
         .build_recorder();
     let counts = recorder.handle();
     ::metrics::set_global_recorder(recorder).map_err(|_| Error::Counted)?;
+    modem::metrics::describe();
     broker::watch::metrics::describe();
+    transfers::metrics::describe();
     rpc::metrics::describe();
+    condition::describe();
+    let process = Arc::new(Process::describe());
     tracing::info!("metrics at http://{at}/metrics");
-    Ok(tokio::spawn(run(listener, counts)))
+    Ok(tokio::spawn(run(listener, counts, process)))
 }
 
-async fn run(listener: TcpListener, counts: PrometheusHandle) {
+async fn run(listener: TcpListener, counts: PrometheusHandle, process: Arc<Process>) {
     // The connections end when this task is dropped.
     let mut answers = JoinSet::new();
     let mut by_age: VecDeque<AbortHandle> = VecDeque::new();
@@ -87,7 +97,7 @@ async fn run(listener: TcpListener, counts: PrometheusHandle) {
                     if by_age.len() >= AT_ONCE && let Some(oldest) = by_age.pop_front() {
                         oldest.abort();
                     }
-                    let answer = timeout(DEADLINE, answer(stream, counts.clone()));
+                    let answer = timeout(DEADLINE, answer(stream, counts.clone(), Arc::clone(&process)));
                     by_age.push_back(answers.spawn(answer));
                 }
                 Err(error) => {
@@ -100,13 +110,18 @@ async fn run(listener: TcpListener, counts: PrometheusHandle) {
 }
 
 /// Answers any request with the counts (RFC 9112).
-async fn answer(mut stream: TcpStream, counts: PrometheusHandle) -> io::Result<()> {
+async fn answer(
+    mut stream: TcpStream,
+    counts: PrometheusHandle,
+    process: Arc<Process>,
+) -> io::Result<()> {
     let mut question = Vec::new();
     while !question.ends_with(b"\r\n\r\n") {
         if question.len() >= QUESTION || stream.read_buf(&mut question).await? == 0 {
             return Ok(());
         }
     }
+    process.sample();
     let body = counts.render();
     let head = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4; charset=utf-8\r\n\

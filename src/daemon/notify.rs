@@ -7,9 +7,8 @@ use sd_notify::NotifyState;
 use tokio::net::UnixDatagram;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
-use tokio_util::sync::CancellationToken;
 
-use crate::modem::health::{Health, LinkState};
+use crate::transfers::{Condition, Conditions};
 
 /// How long systemd may take to read a notification. Its one socket for all services holds few messages, and is
 /// full for a while on a machine that boots. systemd gives up a daemon that has not reported its start after 90
@@ -19,15 +18,13 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// The same for the last notification, which must not delay the exit.
 const BRIEFLY: Duration = Duration::from_millis(100);
 
-/// Reports to systemd when the daemon is ready, the state of the module with the `notice` beside it, and, as long as
-/// this runtime works, the watchdog's signal.
+/// Reports to systemd when the daemon is ready, its condition with the `notice` beside it, and, as long as this runtime
+/// works, the watchdog's signal.
 pub(super) async fn keep_informed(
-    mut health: watch::Receiver<Health>,
+    mut conditions: Conditions,
     mut notice: watch::Receiver<Option<&'static str>>,
-    stop: CancellationToken,
 ) {
-    let beside = *notice.borrow_and_update();
-    let said = status(&health.borrow_and_update().link, beside);
+    let mut said = line(&conditions.now(), *notice.borrow_and_update());
     tell(&[NotifyState::Ready, NotifyState::Status(&said)]).await;
     // Twice as often as the watchdog's time, as systemd asks for (sd_watchdog_enabled(3)).
     let period = sd_notify::watchdog_enabled().filter(|period| !period.is_zero());
@@ -36,23 +33,26 @@ pub(super) async fn keep_informed(
         watchdog.set_missed_tick_behavior(MissedTickBehavior::Delay);
         watchdog
     });
+    let mut follows = true;
     loop {
-        tokio::select! {
-            changed = health.changed(), if !stop.is_cancelled() => {
-                if changed.is_err() {
-                    return;
-                }
+        let noticed = tokio::select! {
+            changed = conditions.changed(), if follows => {
+                follows = changed;
+                false
             }
-            // Its sender may be gone: the next change of the module is waited for then.
-            Ok(()) = notice.changed(), if !stop.is_cancelled() => {}
+            // Its sender may be gone: the next change of the condition is waited for then.
+            Ok(()) = notice.changed(), if follows => true,
             () = tick(&mut watchdog) => {
                 tell(&[NotifyState::Watchdog]).await;
                 continue;
             }
+        };
+        let now = line(&conditions.now(), *notice.borrow_and_update());
+        // Each reload is told, even where it ends as the one before.
+        if noticed || now != said {
+            said = now;
+            tell(&[NotifyState::Status(&said)]).await;
         }
-        let beside = *notice.borrow_and_update();
-        let said = status(&health.borrow_and_update().link, beside);
-        tell(&[NotifyState::Status(&said)]).await;
     }
 }
 
@@ -112,18 +112,10 @@ async fn send(states: &[NotifyState<'_>]) -> io::Result<()> {
     socket.send(text.as_bytes()).await.map(drop)
 }
 
-fn status(link: &LinkState, beside: Option<&str>) -> String {
-    let state = match link {
-        LinkState::Absent(error) => match error.device() {
-            Some(device) => format!("{error}: {device}"),
-            None => error.to_string(),
-        },
-        LinkState::BringingUp => "bringing the module up".into(),
-        LinkState::Ready => "ready".into(),
-        LinkState::Fault(error) => format!("the module cannot serve: {error}"),
-    };
-    match beside {
-        Some(beside) => format!("{state}; {beside}"),
-        None => state,
+fn line(condition: &Condition, beside: Option<&str>) -> String {
+    let line = condition.line();
+    match beside.filter(|_| !condition.is_stopping) {
+        Some(beside) => format!("{line}; {beside}"),
+        None => line,
     }
 }

@@ -221,7 +221,11 @@ pub(super) fn unserved(report: &mut Report, health: &Health) {
             "The module was not brought up in time.",
             "Run the doctor again in a minute. Where that goes on, cut the module's power.",
         ),
-        LinkState::Absent(_) | LinkState::Fault(_) | LinkState::Ready => {}
+        LinkState::Absent(_)
+        | LinkState::Fault(_)
+        | LinkState::Repairing(_)
+        | LinkState::Searching
+        | LinkState::Ready => {}
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) fn look(
             "The configured device is the emulated module inside this program.",
         );
         spoken(report, heard);
-        return matches!(link, LinkState::Ready);
+        return link.takes_jobs();
     };
     if let LinkState::Absent(error) = link {
         closed(report, &device.to_string_lossy(), error);
@@ -47,14 +47,18 @@ pub(super) fn look(
             failure.stage == Stage::Device && is_silence(failure)
         }
         LinkState::BringingUp => !answers(heard),
-        LinkState::Absent(_) | LinkState::Fault(_) | LinkState::Ready => false,
+        LinkState::Absent(_)
+        | LinkState::Fault(_)
+        | LinkState::Repairing(_)
+        | LinkState::Searching
+        | LinkState::Ready => false,
     };
     if silent {
         dumb(report, usb, heard);
         return false;
     }
     spoken(report, heard);
-    matches!(link, LinkState::Ready)
+    link.takes_jobs()
 }
 
 fn is_silence(failure: &Failure) -> bool {

@@ -4,6 +4,7 @@
 //! that can end it.
 
 mod between;
+mod look;
 mod mend;
 mod tell;
 
@@ -25,7 +26,7 @@ use super::health::Health;
 use super::job::Job;
 use super::port::{Connector, Port};
 use super::source::{Source, Supply};
-use super::{ModemOptions, clock};
+use super::{ModemOptions, clock, metrics};
 use mend::Repairs;
 use simcom_talk::dialogue::failure::{Cause, Ending};
 use simcom_talk::dialogue::operation::{Delivery, Output};
@@ -47,6 +48,8 @@ pub(super) struct ModemActor<C> {
     trouble: Option<Trouble>,
     failures: u32,
     repairs: Repairs,
+    /// When the module was last asked for its network.
+    looked: Instant,
 }
 
 enum Purpose {
@@ -54,6 +57,8 @@ enum Purpose {
     BringUp,
     /// Repairing the connection to the network between two jobs, after this failure.
     Mend(Failure),
+    /// Asking for the network between two jobs, while there is none.
+    Look,
     /// Logging out before the end.
     Leave,
     Job(Box<Current>),
@@ -121,15 +126,20 @@ impl<C: Connector> ModemActor<C> {
             trouble: None,
             failures: 0,
             repairs: Repairs::new(options.repair),
+            looked: clock::now(),
         }
     }
 
     /// Runs until every handle is dropped.
     pub(super) async fn run(mut self) {
+        tell::log(&self.health.borrow().link);
         loop {
             self.stop_mending();
             let now = self.now();
             let step = self.dialogue.poll(now);
+            while let Some(note) = self.dialogue.next_note() {
+                metrics::said(note);
+            }
             // After the call to the dialogue, which may have begun to wait just now.
             self.publish();
             match step {

@@ -40,6 +40,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the serial device itself is what is wrong, and not the module behind it.
+    #[must_use]
+    pub const fn is_of_the_device(&self) -> bool {
+        match self {
+            Self::DeviceAbsent { .. } | Self::PortHeld { .. } | Self::Io(_) => true,
+            Self::NotReady(_) | Self::Stopping | Self::Failed(_) => false,
+        }
+    }
+
     /// Path of the device, if the error concerns it.
     #[must_use]
     pub fn device(&self) -> Option<&str> {

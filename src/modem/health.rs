@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::error::Error;
+use super::error::{Error, chain};
 use super::job::JobId;
-use simcom_talk::dialogue::Repaired;
 use simcom_talk::dialogue::facts::{Capabilities, Identity, Registration};
+use simcom_talk::dialogue::{Repaired, Rung};
 use simcom_talk::ftps::value::{Host, Server, Username};
 
 /// State of the module and its port. Reading it is always possible and never asks the module.
@@ -72,16 +72,71 @@ impl Default for Health {
 }
 
 /// Whether the module serves jobs.
+///
+/// It is decided once, where the actor publishes it. The log, systemd, gRPC's health, the status, the events and the
+/// metrics all read it here.
 #[derive(Debug, Clone)]
 pub enum LinkState {
     /// The serial device cannot be opened.
     Absent(Error),
     /// The device is open; the module is being brought up.
     BringingUp,
+    /// The module is up, and says that it is not registered with a network. It takes jobs.
+    Searching,
     /// The module serves jobs.
     Ready,
+    /// This rung of the repair ladder is under way. Jobs wait for its end.
+    Repairing(Rung),
     /// The device is open and the module cannot serve.
     Fault(Error),
+}
+
+impl LinkState {
+    /// The module was brought up and takes jobs. Without a network, those that need one may fail.
+    #[must_use]
+    pub const fn takes_jobs(&self) -> bool {
+        matches!(self, Self::Ready | Self::Searching)
+    }
+
+    /// One word for programs.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Absent(_) => "absent",
+            Self::BringingUp => "bringing_up",
+            Self::Searching => "searching",
+            Self::Ready => "ready",
+            Self::Repairing(_) => "repairing",
+            Self::Fault(_) => "fault",
+        }
+    }
+
+    /// What is wrong, in words that name no path of this machine. `None` where there is nothing more to tell than the
+    /// state.
+    #[must_use]
+    pub fn why(&self) -> Option<String> {
+        match self {
+            Self::Absent(error) | Self::Fault(error) => Some(chain(error)),
+            Self::Searching => Some("the module is not registered with a network".into()),
+            Self::Repairing(rung) => Some(rung.words().into()),
+            Self::BringingUp | Self::Ready => None,
+        }
+    }
+
+    /// Path of the serial device, where it is what is wrong.
+    #[must_use]
+    pub fn device(&self) -> Option<&str> {
+        match self {
+            Self::Absent(error) | Self::Fault(error) => error.device(),
+            Self::BringingUp | Self::Searching | Self::Ready | Self::Repairing(_) => None,
+        }
+    }
+
+    /// Whether both say the same.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.name() == other.name() && self.why() == other.why()
+    }
 }
 
 /// The server that the module is logged in to, without secrets.

@@ -6,6 +6,7 @@ pub mod error;
 pub mod health;
 mod holder;
 pub mod job;
+pub mod metrics;
 pub mod port;
 pub mod source;
 

@@ -10,13 +10,15 @@ use metrics::{counter, describe_counter, describe_histogram, histogram};
 use prost::Message;
 use prost_types::FileDescriptorSet;
 use tokio::time::Instant;
+use tonic::Status;
 use tonic::codegen::http::{HeaderMap, Request, Response};
+use tonic_types::StatusExt;
 use tower::{Layer, Service};
 
 use super::call::ServiceFuture;
-use super::status;
+use super::{reason, status};
 use crate::modem::clock;
-use crate::proto::FILE_DESCRIPTOR_SET;
+use crate::proto::{FILE_DESCRIPTOR_SET, Reason};
 
 /// Registers what each name means.
 pub fn describe() {
@@ -25,11 +27,30 @@ pub fn describe() {
         "grpc_server_handled_total",
         "Calls that ended, by status code"
     );
+    describe_counter!(
+        "cellftpd_call_failures_total",
+        "Calls that ended with an error, by the reason that their callers got"
+    );
+    for reason in FREQUENT {
+        let reason = reason::name(reason);
+        counter!("cellftpd_call_failures_total", "reason" => reason).absolute(0);
+    }
     describe_histogram!(
         "grpc_server_handling_seconds",
         "From the beginning of a call to its end"
     );
 }
+
+/// Reasons that are counted from zero on, since alerts ask for their rates.
+const FREQUENT: [Reason; 4] = [
+    Reason::QueueFull,
+    Reason::LoginRefused,
+    Reason::SpoolFull,
+    Reason::DataBudget,
+];
+
+/// The reason of an error that has none: it is of the transport, or its caller left.
+const NONE: &str = "NONE";
 
 /// Counts the calls of the services that it wraps.
 #[derive(Debug, Clone)]
@@ -182,6 +203,8 @@ struct Call {
     method: Method,
     began: Instant,
     code: &'static str,
+    /// Why it failed.
+    reason: Option<String>,
 }
 
 impl Call {
@@ -196,13 +219,19 @@ impl Call {
             method,
             began: clock::now(),
             code: status::CANCELLED,
+            reason: None,
         }
     }
 
     fn look(&mut self, headers: &HeaderMap) {
-        if let Some(code) = headers.get("grpc-status") {
-            self.code = status::code_name(code.as_bytes());
-        }
+        let Some(code) = headers.get("grpc-status") else {
+            return;
+        };
+        self.code = status::code_name(code.as_bytes());
+        // Every status of the daemon has a reason of its list.
+        let info = Status::from_header_map(headers).and_then(|told| told.get_details_error_info());
+        let reason = info.filter(|info| info.domain == status::DOMAIN);
+        self.reason = reason.map(|info| info.reason);
     }
 }
 
@@ -219,6 +248,10 @@ impl Drop for Call {
         let [form, service, name] = labels;
         let labels = [form, service, name, ("grpc_code", self.code.to_owned())];
         counter!("grpc_server_handled_total", &labels).increment(1);
+        if self.code != status::OK {
+            let reason = self.reason.take().unwrap_or_else(|| NONE.into());
+            counter!("cellftpd_call_failures_total", "reason" => reason).increment(1);
+        }
     }
 }
 

@@ -117,8 +117,10 @@ pub async fn serve(served: Served, end: End) -> Result<(), Error> {
         suspended,
     } = end;
     let (reporter, health) = tonic_health::server::health_reporter();
-    let keeping = transfers.keeping();
-    let follow = health::follow(reporter, broker.health(), keeping, stop.clone());
+    let mut conditions = transfers.conditions();
+    // Before the first caller asks.
+    health::tell(&reporter, &conditions.now()).await;
+    let follow = health::follow(reporter, conditions);
     let closing = Closing::new(stop.clone());
     let closed = CancellationToken::new();
     let server = tonic::transport::Server::builder()

@@ -137,13 +137,16 @@ pub(super) fn cut_off() -> Status {
     meaning.status(message, HashMap::new())
 }
 
+/// The name of the code of a call that succeeded.
+pub(super) const OK: &str = "OK";
+
 /// The name of the code of a call that its caller cancelled.
 pub(super) const CANCELLED: &str = "Canceled";
 
 /// The name of a code (`grpc-status`) as gRPC's servers in Go write it, since monitoring expects those names.
 pub(super) fn code_name(sent: &[u8]) -> &'static str {
     match Code::from_bytes(sent) {
-        Code::Ok => "OK",
+        Code::Ok => OK,
         Code::Cancelled => CANCELLED,
         Code::Unknown => "Unknown",
         Code::InvalidArgument => "InvalidArgument",

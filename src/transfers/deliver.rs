@@ -20,12 +20,15 @@ use super::retry::{Another, another};
 use crate::broker::Broker;
 use crate::broker::terms::{Caller, Cause, Error, Lived, Now, Options, Target};
 use crate::modem::{self, JobId, clock, health};
-use crate::transfers::Transfers;
+use crate::transfers::{Transfers, metrics};
 use simcom_talk::dialogue::failure;
 use simcom_talk::ftps::errcode::ErrCode;
 
 /// Time between two searches for old transfers.
 const SWEEP: Duration = Duration::from_secs(60);
+
+/// Time between two looks at the disk: two questions to the file system. Health checks come about as often.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// Why an attempt did not reach its end.
 pub(crate) enum Stop {
@@ -64,11 +67,13 @@ impl Transfers {
         let mut health = self.broker.health();
         let mut sweep = interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !stop.is_cancelled() {
             // Without a module every attempt would fail, and each failure would cost a write.
             let (ready, logged_in) = {
                 let health = health.borrow_and_update();
-                let ready = matches!(health.link, health::LinkState::Ready);
+                let ready = health.link.takes_jobs();
                 (ready, health.logged_in.clone())
             };
             if let Some(server) = logged_in
@@ -100,6 +105,7 @@ impl Transfers {
                 biased;
                 () = stop.cancelled() => {}
                 _ = sweep.tick() => journal.sweep().await,
+                _ = look.tick() => journal.look_at_the_disk().await,
                 () = sleep_or_never(expiry) => {
                     let recorded = journal.expire().await;
                     not_before = recorded.err().map(|_| clock::now() + journal.settings().budget.backoff);
@@ -262,6 +268,7 @@ impl Attempt {
         let journal = &self.hold.journal;
         let record = self.hold.record()?;
         let told = journal.told(&error);
+        metrics::failed(&told);
         let transfer = &self.hold.key.id;
         let verdict = another(&error, record.wish.upload().is_some());
         let refused_login = verdict == Another::IfLoginWorked;

@@ -95,13 +95,36 @@ impl Files {
     /// # Errors
     /// [`io::ErrorKind::StorageFull`] if it has not; the disk's error if it does not tell.
     pub(crate) fn check_room(&self, bytes: u64) -> io::Result<()> {
-        let disk = self.directory.parent().unwrap_or(&self.directory);
         let needed = bytes.saturating_add(RESERVE);
-        if self.disk.free(disk)?.is_none_or(|free| free >= needed) {
+        let free = self.disk.free(self.parent())?;
+        if free.is_none_or(|free| free >= needed) {
             Ok(())
         } else {
             Err(io::ErrorKind::StorageFull.into())
         }
+    }
+
+    /// Free bytes of the disk; `None` where it does not tell.
+    pub(crate) fn free(&self) -> Option<u64> {
+        self.disk.free(self.parent()).ok().flatten()
+    }
+
+    fn parent(&self) -> &Path {
+        self.directory.parent().unwrap_or(&self.directory)
+    }
+
+    /// Whether a file can be written: makes one, and removes it. A crash in between leaves a file that the next start
+    /// sweeps.
+    pub(crate) fn try_out(&self) -> io::Result<()> {
+        let file = self.fresh();
+        self.create(file)?;
+        let written = self.writer(file, 0).and_then(|mut writer| {
+            writer.write_all(&[0])?;
+            writer.sync_all()
+        });
+        // Whatever became of it, it goes.
+        let removed = self.remove(file);
+        written.and(removed)
     }
 
     /// Opens a file to write at `offset`; truncates it there.

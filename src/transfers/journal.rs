@@ -268,7 +268,11 @@ impl Journal {
                 files.check_room(0)?;
                 files.create(file)
             });
-            made.await?;
+            if let Err(error) = made.await {
+                let noticed = Err(error.cause.clone());
+                journal.noticed(&noticed);
+                return Err(error);
+            }
             let record = Record::new(key.clone(), wish, file, journal.now());
             journal.write(&mut store, Change::Put(&record)).await?;
             let uploads = record.state == State::Receiving;

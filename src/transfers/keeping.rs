@@ -31,6 +31,34 @@ impl Keeping {
             Self::Unusable(trouble) => Some(chain(trouble)),
         }
     }
+
+    /// One word for programs.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Waiting(_) => "waiting",
+            Self::Unusable(_) => "unusable",
+            Self::On => "on",
+        }
+    }
+
+    /// All names.
+    pub const NAMES: [&'static str; 4] = ["off", "waiting", "unusable", "on"];
+
+    /// After the disk failed with this error.
+    pub(crate) fn failed(error: &Arc<io::Error>) -> Self {
+        if passes(error) {
+            Self::Waiting(Arc::clone(error))
+        } else {
+            Self::Unusable(Trouble::Unreadable(Arc::clone(error)))
+        }
+    }
+
+    /// Whether both say the same.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.name() == other.name() && self.why() == other.why()
+    }
 }
 
 impl From<store::Error> for Keeping {

@@ -2,11 +2,13 @@
 
 mod calls;
 mod compare;
+mod condition;
 mod deliver;
 mod files;
 mod journal;
 mod keeping;
 mod mend;
+pub mod metrics;
 mod read;
 mod receive;
 pub mod record;
@@ -30,6 +32,7 @@ use crate::broker::terms::Birth;
 use crate::modem::clock;
 pub use calls::{Transfers, Watch};
 pub use compare::Comparing;
+pub use condition::{Condition, Conditions};
 pub use journal::{Live, Tell};
 pub use keeping::Keeping;
 pub use read::{ReadNext, TransferReading};

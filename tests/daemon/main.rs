@@ -11,6 +11,7 @@
               an end by the clock"
 )]
 
+mod agree;
 mod asking;
 #[path = "../support/authority.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
@@ -18,13 +19,13 @@ mod authority;
 mod config;
 mod config_help;
 #[path = "../support/disk.rs"]
-#[expect(dead_code, reason = "other tests use the rest")]
 mod disk;
 mod edge;
 mod ftp;
 mod log;
 mod module;
 mod noise;
+mod observed;
 mod outbox;
 mod paths;
 #[path = "../support/process.rs"]
@@ -41,7 +42,6 @@ mod systemd;
 #[expect(dead_code, reason = "other tests use the rest")]
 mod tap;
 #[path = "../support/wait.rs"]
-#[expect(dead_code, reason = "other tests use the rest")]
 mod wait;
 
 use std::cell::RefCell;
@@ -127,14 +127,35 @@ impl Service {
 
     /// Waits for a notification with this line. An earlier one counts, too.
     fn hear(&self, line: &str) {
+        self.hear_any(line, |heard| heard == line);
+    }
+
+    /// Waits for a notification with a line that is meant.
+    fn hear_any(&self, line: &str, is_meant: impl Fn(&str) -> bool) {
         let mut heard = self.heard.borrow_mut();
         let mut buffer = [0; 4096];
-        while !heard.iter().any(|heard| heard == line) {
+        let began = std::time::Instant::now();
+        while !heard.iter().any(|heard| is_meant(heard)) {
+            // The watchdog's signals go on whatever happens.
+            let late = began.elapsed() > 2 * PATIENCE;
+            assert!(!late, "no {line} in {heard:?}");
             let received = self.notifications.recv(&mut buffer);
             let size = received.unwrap_or_else(|error| panic!("no {line} in {heard:?}: {error}"));
             let text = String::from_utf8_lossy(buffer.get(..size).unwrap());
             heard.extend(text.lines().map(str::to_owned));
         }
+    }
+
+    /// Takes all notifications that have come.
+    fn gather(&self) {
+        let mut buffer = [0; 4096];
+        self.notifications.set_nonblocking(true).unwrap();
+        while let Ok(size) = self.notifications.recv(&mut buffer) {
+            let text = String::from_utf8_lossy(buffer.get(..size).unwrap()).into_owned();
+            let mut heard = self.heard.borrow_mut();
+            heard.extend(text.lines().map(str::to_owned));
+        }
+        self.notifications.set_nonblocking(false).unwrap();
     }
 
     /// Empties the notification socket, so that later notifications are found soon.

@@ -50,7 +50,8 @@ impl State {
         command.stderr(File::create(self.scratch.path().join("log")).unwrap());
         command.env("CELLFTPD_DURABLE__DIRECTORY", self.directory());
         let service = Service::by(command, CONFIG);
-        service.hear("STATUS=ready");
+        // Its disk may be told of behind it.
+        service.hear_any("STATUS=ready", |line| line.starts_with("STATUS=ready"));
         service
     }
 

@@ -41,7 +41,9 @@ const CRATES: &[(&str, &[&str])] = &[
     (
         "metrics",
         &[
+            "src/modem/metrics.rs",
             "src/broker/watch/metrics.rs",
+            "src/transfers/metrics.rs",
             "src/broker/api/gauges.rs",
             "src/rpc/metrics.rs",
             "src/daemon",

@@ -213,3 +213,32 @@ async fn a_reset_by_wish_waits_its_turn_and_the_next_operation_works() {
     let size = broker.size(&me, &at(one), &path("/f")).await;
     assert_eq!(size.unwrap(), 300_000);
 }
+
+/// Nobody asked a module again that had no network yet when it was brought up: it was told of for ever as searching.
+#[tokio::test(start_paused = true)]
+async fn a_module_that_finds_its_network_after_40_s_is_ready_without_any_job() {
+    let knobs = Knobs {
+        cold_start: true,
+        boot_time: 10 * SECOND,
+        registration_time: 40 * SECOND,
+        ..Knobs::default()
+    };
+    let world = World::with(Family::Sim7600, knobs, []);
+    let state = || world.broker.status().health.link.name();
+    let began = clock::now();
+    let mut seen = vec![(state(), Duration::ZERO)];
+    while seen.last().is_some_and(|(state, _)| *state != "ready") {
+        sleep(SECOND / 10).await;
+        let now = state();
+        if seen.last().is_some_and(|(state, _)| *state != now) {
+            seen.push((now, began.elapsed()));
+        }
+        assert!(began.elapsed() < 120 * SECOND, "{seen:?}");
+    }
+    let [("bringing_up", _), ("searching", up), ("ready", found)] = seen[..] else {
+        panic!("{seen:?}")
+    };
+    assert!(up < 20 * SECOND, "{seen:?}");
+    // It was asked every five seconds.
+    assert!((50 * SECOND..57 * SECOND).contains(&found), "{seen:?}");
+}

@@ -329,6 +329,7 @@ impl<'a> Replay<'a> {
             Output::UploadYielded(begun) => format!("yielded at {}", begun.at),
             Output::Cleared(cleared) => format!("{cleared:?}").to_lowercase(),
             Output::DownloadYielded(begun) => format!("yielded at {}", begun.got),
+            Output::Network(found) => format!("network {:?}", found.registered),
             Output::Answers(answers) => {
                 let lines = answers.iter().flat_map(|answer| {
                     let info = answer.info.iter().map(|line| format!(" {line}"));

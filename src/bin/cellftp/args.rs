@@ -142,7 +142,16 @@ pub(crate) enum Command {
         whose: Whose,
     },
     /// Show the state of the module and of the link
-    Status,
+    Status {
+        /// Exit with 5 unless files can be moved now and transfers, where the configuration has them, are kept
+        #[arg(long)]
+        check: bool,
+    },
+    /// Ask whether a service does its job now (grpc.health.v1): exit code 0 if it does, 5 if not
+    Health {
+        /// FtpsService, TransferService, ModuleStorageService or ModemService; without it, the daemon as a whole
+        service: Option<String>,
+    },
     /// Show how much data has moved, and what is allowed
     Usage,
     /// Show the operation on the link and those that wait

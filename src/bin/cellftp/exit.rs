@@ -68,6 +68,9 @@ pub(crate) enum Failure {
         /// Of the transfer.
         id: String,
     },
+    /// The daemon answers, and what was asked for does not serve now.
+    #[error("{0}")]
+    NotServing(String),
     /// Ctrl-C, or a signal of another program.
     #[error("cancelled{0}")]
     Interrupted(&'static str),
@@ -108,6 +111,7 @@ impl Failure {
     fn number(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
+            Self::NotServing(_) => 5,
             Self::Local { source, .. } => local_number(source),
             Self::Interrupted(_) | Self::Cancelled { .. } => 8,
             Self::Output(source) if source.kind() == io::ErrorKind::BrokenPipe => PIPE,

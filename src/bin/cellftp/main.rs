@@ -9,6 +9,7 @@ mod events;
 mod exit;
 mod files;
 mod get;
+mod health;
 mod links;
 mod ls;
 mod manual;
@@ -222,7 +223,8 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Rm(rm) if rm.recursive => tree::rm(&args, rm, &client).await,
         Command::Rm(rm) => files::rm(&args, &rm.paths, &client).await,
         Command::Cancel { operation, .. } => queue::cancel(&args, operation, &client).await,
-        Command::Status => status::run(&args, &client).await,
+        Command::Status { check } => status::run(&args, *check, &client).await,
+        Command::Health { service } => health::run(&args, service.as_deref(), &client).await,
         Command::Usage => usage::run(&args, &client).await,
         Command::Queue { .. } => queue::run(&args, &client).await,
         Command::Events { .. } => events::run(&args, &client).await,

@@ -10,9 +10,32 @@ use crate::events::{repair_line, repair_value};
 use crate::exit::Failure;
 use crate::output::{Plain, print, seconds};
 
-pub(crate) async fn run(args: &Args, client: &Client) -> Result<(), Failure> {
+/// Shows the status. With `check`, what is wrong is a failure as well.
+pub(crate) async fn run(args: &Args, check: bool, client: &Client) -> Result<(), Failure> {
     let status = client.status().await?;
-    print(args.json, text(&status), || value(&status))
+    print(args.json, text(&status), || value(&status))?;
+    match wrong(&status).filter(|_| check) {
+        Some(wrong) => Err(Failure::NotServing(wrong)),
+        None => Ok(()),
+    }
+}
+
+/// What keeps the daemon from its work.
+fn wrong(status: &GetStatusResponse) -> Option<String> {
+    if status.state() != LinkState::Ready {
+        let state = state(status);
+        return Some(match status.detail.as_str() {
+            "" => format!("the link is not ready: {state}"),
+            why => format!("the link is not ready: {state}: {}", Plain(why)),
+        });
+    }
+    match status.transfer_storage() {
+        TransferStorage::Waiting | TransferStorage::Unusable => Some(format!(
+            "transfers are not kept: {}",
+            Plain(&status.transfer_storage_detail)
+        )),
+        TransferStorage::Unspecified | TransferStorage::Off | TransferStorage::On => None,
+    }
 }
 
 fn text(status: &GetStatusResponse) -> String {
@@ -95,6 +118,13 @@ fn text(status: &GetStatusResponse) -> String {
             format!("store of transfers, kept beside it as {}", Plain(&names)),
         ));
     }
+    if let Some(uptime) = seconds(status.uptime.as_ref()) {
+        let version = Plain(&status.version);
+        rows.push((
+            "daemon",
+            format!("cellftpd {version}, runs for {uptime:.0} s"),
+        ));
+    }
     if let Some(today) = status.data.and_then(|data| data.today) {
         rows.push((
             "data",
@@ -107,14 +137,7 @@ fn text(status: &GetStatusResponse) -> String {
 }
 
 fn link(status: &GetStatusResponse) -> String {
-    let state = match status.state() {
-        LinkState::DeviceAbsent => "device absent",
-        LinkState::BringingUp => "bringing up",
-        LinkState::Ready => "ready",
-        LinkState::Fault => "fault",
-        LinkState::Unspecified => "unknown",
-    };
-    let mut text = state.to_string();
+    let mut text = state(status).to_string();
     if let Some(since) = seconds(status.state_duration.as_ref()) {
         text += &format!(" for {since:.0} s");
     }
@@ -122,6 +145,19 @@ fn link(status: &GetStatusResponse) -> String {
         text += &format!(": {}", Plain(&status.detail));
     }
     text
+}
+
+fn state(status: &GetStatusResponse) -> &'static str {
+    match status.state() {
+        LinkState::DeviceAbsent => "device absent",
+        LinkState::BringingUp => "bringing up",
+        LinkState::Ready => "ready",
+        LinkState::Fault => "fault",
+        LinkState::Searching => "searching",
+        LinkState::Repairing => "repairing",
+        LinkState::Stopping => "stopping",
+        LinkState::Unspecified => "unknown",
+    }
 }
 
 fn sim(state: SimState) -> &'static str {
@@ -165,6 +201,8 @@ fn value(status: &GetStatusResponse) -> serde_json::Value {
             "today_on_air": data.today.unwrap_or_default().on_air_bytes,
             "this_month_on_air": data.this_month.unwrap_or_default().on_air_bytes,
         })),
+        "version": status.version,
+        "uptime_seconds": seconds(status.uptime.as_ref()),
         "waiting_for": status.waiting_for,
         "waiting_seconds": seconds(status.waiting_duration.as_ref()),
         "transfer_storage": status.transfer_storage().as_str_name(),
@@ -194,6 +232,27 @@ mod tests {
         };
         assert!(text(&status).starts_with("link      device absent: the serial device /dev/x"));
         assert_eq!(value(&status)["state"], "LINK_STATE_DEVICE_ABSENT");
+    }
+
+    #[test]
+    fn a_check_fails_unless_files_are_moved_and_transfers_kept() {
+        let status = |state: LinkState, storage: TransferStorage| GetStatusResponse {
+            state: state.into(),
+            transfer_storage: storage.into(),
+            transfer_storage_detail: "no space left".into(),
+            ..Default::default()
+        };
+        for storage in [TransferStorage::On, TransferStorage::Off] {
+            assert_eq!(wrong(&status(LinkState::Ready, storage)), None);
+        }
+        for (state, storage, said) in [
+            (LinkState::Searching, TransferStorage::On, "searching"),
+            (LinkState::Stopping, TransferStorage::On, "stopping"),
+            (LinkState::Ready, TransferStorage::Waiting, "no space left"),
+        ] {
+            let wrong = wrong(&status(state, storage)).unwrap_or_default();
+            assert!(wrong.contains(said), "{wrong}");
+        }
     }
 
     #[test]

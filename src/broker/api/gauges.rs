@@ -21,6 +21,13 @@ impl Broker {
         let (memory, disk) = self.shared.spools.used();
         gauge!("cellftpd_spool_bytes", "place" => "memory").set(float(memory));
         gauge!("cellftpd_spool_bytes", "place" => "disk").set(float(disk));
+        let limits = &self.limits().spool;
+        for (place, limit) in [
+            ("memory", limits.memory_in_all),
+            ("disk", limits.disk_in_all),
+        ] {
+            gauge!("cellftpd_spool_limit_bytes", "place" => place).set(float(limit));
+        }
         for (period, used) in [("day", data.day.air), ("month", data.month.air)] {
             gauge!("cellftpd_data_used_bytes", "period" => period).set(float(used));
         }

@@ -16,6 +16,10 @@ pub struct Status {
     pub health: Health,
     /// How long `health.link` has lasted.
     pub lasted: Duration,
+    /// How long the daemon has been stopping; `None` while it is not.
+    pub stopping: Option<Duration>,
+    /// How long the daemon runs.
+    pub uptime: Duration,
     /// How long `health.waiting` has lasted.
     pub waited: Option<Duration>,
     /// Name of the profile that the module is logged in to; `None` for a server named inline.
@@ -74,6 +78,8 @@ impl Broker {
         let since_start = now.duration_since(self.shared.started);
         Status {
             lasted: since_start.saturating_sub(health.since),
+            stopping: self.shared.operations.stopping_for(now),
+            uptime: since_start,
             waited: health
                 .waiting
                 .map(|waiting| since_start.saturating_sub(waiting.since)),

@@ -16,7 +16,7 @@ use crate::broker::limits::Upkeep;
 use crate::broker::terms::{ServerChoice, Way};
 use crate::broker::usage::{Allowance, Moved, Traffic};
 use crate::broker::watch::{What, metrics};
-use crate::modem::health::LoggedIn;
+use crate::modem::health::{LinkState, LoggedIn};
 use crate::modem::{Job, JobId, clock};
 use simcom_talk::dialogue::operation::{
     Directory, Operation, Progress, SessionTarget, Standing, Task,
@@ -71,16 +71,17 @@ impl Broker {
                 let what = Box::new(repair.what.clone());
                 self.shared.events.tell(What::Repair(what));
             }
-            let news = (std::mem::discriminant(&link), logged_in.clone());
-            if told.as_ref() != Some(&news) {
-                let (before, at) = told.unzip();
-                if before != Some(news.0) {
-                    metrics::link(&link);
-                }
-                if logged_in.is_some() && at != Some(logged_in.clone()) {
-                    metrics::login();
-                }
-                told = Some(news);
+            let (before, at) = told.clone().unzip();
+            let turned = before.is_none_or(|before: LinkState| !before.is_same(&link));
+            let moved = at.as_ref() != Some(&logged_in);
+            if turned {
+                metrics::link(&link);
+            }
+            if moved && logged_in.is_some() {
+                metrics::login();
+            }
+            if turned || moved {
+                told = Some((link.clone(), logged_in.clone()));
                 self.shared.events.tell(What::Link { link, logged_in });
             }
             if health.changed().await.is_err() {

@@ -1,7 +1,6 @@
 //! All running operations: admission, list, cancellation.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -30,8 +29,10 @@ use simcom_talk::ftps::value::Server;
 pub(crate) struct Operations {
     live: Mutex<HashMap<JobId, Weak<Operation>>>,
     ended: Mutex<Endings>,
-    /// The daemon is stopping: it admits no more operations.
-    stopping: AtomicBool,
+    /// Cancelled when the daemon stops: it admits no more operations.
+    stopping: CancellationToken,
+    /// When that was.
+    stopped: OnceLock<Instant>,
     /// Requests that have a name.
     pub(crate) requests: Arc<Requests>,
     /// The writers of names.
@@ -63,7 +64,8 @@ impl Operations {
         Self {
             live: Mutex::default(),
             ended: Mutex::default(),
-            stopping: AtomicBool::new(false),
+            stopping: CancellationToken::new(),
+            stopped: OnceLock::new(),
             requests: Arc::default(),
             names,
         }
@@ -171,7 +173,8 @@ impl Operations {
 
     /// Admits no more operations, and ends those that have not begun.
     pub(crate) fn stop(&self) {
-        self.stopping.store(true, Ordering::SeqCst);
+        self.stopped.get_or_init(clock::now);
+        self.stopping.cancel();
         self.end_where(|operation| !operation.facts().started);
     }
 
@@ -182,7 +185,17 @@ impl Operations {
 
     /// Whether the daemon is stopping.
     pub(crate) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::SeqCst)
+        self.stopping.is_cancelled()
+    }
+
+    /// Cancelled when the daemon stops.
+    pub(crate) const fn stopping(&self) -> &CancellationToken {
+        &self.stopping
+    }
+
+    /// How long the daemon has been stopping.
+    pub(crate) fn stopping_for(&self, now: Instant) -> Option<Duration> {
+        self.stopped.get().map(|at| now.duration_since(*at))
     }
 
     fn end_where(&self, which: impl Fn(&Operation) -> bool) {

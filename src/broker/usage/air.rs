@@ -146,6 +146,7 @@ impl Traffic {
             | Task::Space(_)
             | Task::ReadSingleIp
             | Task::SingleIp(_)
+            | Task::Network
             | Task::Ask(_)
             | Task::Repair(_) => Self::None,
             Task::WorkingDirectory

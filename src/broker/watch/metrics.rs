@@ -10,6 +10,7 @@ use super::what::{OperationChange, Outcome, What};
 use crate::broker::terms::YieldReason;
 use crate::broker::usage::Volume;
 use crate::modem::health::LinkState;
+use simcom_talk::dialogue::Rung;
 
 /// Bounds of the histogram buckets in seconds, from a command on a good link to the longest usual
 /// transfer.
@@ -47,7 +48,10 @@ pub fn describe() {
         "cellftpd_spool_bytes",
         "Bytes between clients and the link, by place"
     );
-    describe_gauge!("cellftpd_link_state", "1 for the state that the link is in");
+    describe_gauge!(
+        "cellftpd_spool_limit_bytes",
+        "Most bytes that may be between clients and the link, by place"
+    );
     describe_counter!(
         "cellftpd_link_changes_total",
         "Changes of the link, by its new state"
@@ -63,7 +67,7 @@ pub fn describe() {
     );
     describe_counter!(
         "cellftpd_repairs_total",
-        "Rungs of the repair ladder that were tried, by outcome (repaired, failed)"
+        "Rungs of the repair ladder that were tried, by rung and outcome (repaired, failed)"
     );
     describe_counter!(
         "cellftpd_content_bytes_total",
@@ -81,6 +85,41 @@ pub fn describe() {
         "cellftpd_data_limit_bytes",
         "What all together may have on the air; absent where there is no limit"
     );
+    begin();
+}
+
+/// Begins at zero what is known beforehand: a rate needs a first value.
+fn begin() {
+    for state in [
+        "absent",
+        "bringing_up",
+        "searching",
+        "ready",
+        "repairing",
+        "fault",
+    ] {
+        counter!("cellftpd_link_changes_total", "state" => state).absolute(0);
+    }
+    for why in ["urgent", "patience", "trickle"] {
+        counter!("cellftpd_yields_total", "why" => why).absolute(0);
+    }
+    for rung in Rung::ALL {
+        for outcome in ["repaired", "failed"] {
+            counter!("cellftpd_repairs_total", "rung" => rung.name(), "outcome" => outcome)
+                .absolute(0);
+        }
+    }
+    for direction in ["up", "down"] {
+        counter!("cellftpd_content_bytes_total", "direction" => direction).absolute(0);
+    }
+    for name in [
+        "cellftpd_logins_total",
+        "cellftpd_resumes_total",
+        "cellftpd_air_bytes_total",
+    ] {
+        counter!(name).absolute(0);
+    }
+    gauge!("cellftpd_operations_admitted").set(0.0);
 }
 
 /// Counts an event.
@@ -102,11 +141,7 @@ pub(crate) fn event(what: &What) {
 
 /// The link has changed its state.
 pub(crate) fn link(now: &LinkState) {
-    counter!("cellftpd_link_changes_total", "state" => name(now)).increment(1);
-    for state in STATES {
-        let is = f64::from(u8::from(state == name(now)));
-        gauge!("cellftpd_link_state", "state" => state).set(is);
-    }
+    counter!("cellftpd_link_changes_total", "state" => now.name()).increment(1);
 }
 
 /// The module has logged in.
@@ -120,17 +155,6 @@ pub(crate) fn moved(volume: Volume, resumes: u32) {
     counter!("cellftpd_content_bytes_total", "direction" => "down").increment(volume.down);
     counter!("cellftpd_air_bytes_total").increment(volume.air);
     counter!("cellftpd_resumes_total").increment(u64::from(resumes));
-}
-
-const STATES: [&str; 4] = ["absent", "bringing_up", "ready", "fault"];
-
-const fn name(link: &LinkState) -> &'static str {
-    match link {
-        LinkState::Absent(_) => "absent",
-        LinkState::BringingUp => "bringing_up",
-        LinkState::Ready => "ready",
-        LinkState::Fault(_) => "fault",
-    }
 }
 
 fn operation(method: &'static str, change: &OperationChange) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, info};
 
 use super::{Current, Event, ModemActor, Purpose, READ, Trouble, closed, read, until};
 use crate::modem::clock;
@@ -47,11 +47,12 @@ impl<C: Connector> ModemActor<C> {
             self.begin(Purpose::BringUp, operation);
             return true;
         }
-        if self.mend() {
+        if self.mend() || self.look() {
             return true;
         }
         let trouble = self.trouble.as_ref().map(|trouble| trouble.retry);
-        let retry = [trouble, self.mend_at()].into_iter().flatten().min();
+        let times = [trouble, self.mend_at(), self.look_at()];
+        let retry = times.into_iter().flatten().min();
         let mut buffer = [0; READ];
         let event = tokio::select! {
             biased;
@@ -133,12 +134,7 @@ impl<C: Connector> ModemActor<C> {
     pub(super) fn troubled(&mut self, error: Error) {
         let factor = 2u32.saturating_pow(self.failures.min(10));
         let pause = FIRST_RETRY.saturating_mul(factor).min(LONGEST_RETRY);
-        if self.failures == 0 {
-            let device = error.device();
-            warn!(device, error = %chain(&error), "the module cannot serve");
-        } else {
-            debug!(error = %chain(&error), again_in = ?pause, "the module still cannot serve");
-        }
+        debug!(error = %chain(&error), again_in = ?pause, "the module cannot serve");
         self.failures = self.failures.saturating_add(1);
         self.trouble = Some(Trouble {
             error,
@@ -150,10 +146,12 @@ impl<C: Connector> ModemActor<C> {
     pub(super) fn done(&mut self, result: Result<Output, Failure>) -> bool {
         match std::mem::replace(&mut self.purpose, Purpose::BringUp) {
             Purpose::Leave => return true,
+            Purpose::Look => self.looked(),
             Purpose::BringUp => match result {
                 Ok(_) => {
                     self.trouble = None;
                     self.failures = 0;
+                    self.looked();
                     self.brought_up(None);
                 }
                 Err(failure) => {

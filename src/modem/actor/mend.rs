@@ -67,6 +67,11 @@ impl<C: Connector> ModemActor<C> {
         self.dialogue.handle_repair(rung);
     }
 
+    /// The port is being closed and opened again for a module that does not answer.
+    pub(super) fn reopens(&self) -> Option<Rung> {
+        self.repairs.reopened.as_ref().map(|_| Rung::Reopen)
+    }
+
     /// Records and logs a rung that was tried.
     pub(super) fn repaired(&mut self, mut what: Repaired) {
         let at = self.now().since_origin();

@@ -8,10 +8,10 @@ use tokio::time::Instant;
 use crate::broker::api::Status;
 use crate::broker::catalogue::OpenSession;
 use crate::broker::terms::PutResult;
+use crate::modem;
 use crate::modem::health::{LinkState, LoggedIn};
-use crate::modem::{self, chain};
 use crate::proto;
-use crate::transfers::{Keeping, Transfers};
+use crate::transfers::{Condition, Keeping, Transfers};
 use simcom_talk::dialogue::facts::{Capabilities, Identity, Sim};
 use simcom_talk::ftps::profile::{NON_ASCII, NON_ASCII_FILES, Probe};
 use simcom_talk::ftps::value::{NameCode, RemotePath, TransferType};
@@ -120,16 +120,23 @@ impl From<PutResult> for proto::PutResult {
 
 impl From<(Status, &Transfers)> for proto::GetStatusResponse {
     fn from((status, transfers): (Status, &Transfers)) -> Self {
-        let keeping = transfers.keeping();
-        let keeping = keeping.borrow();
         let health = status.health;
-        let storage = match &*keeping {
+        let condition = Condition {
+            link: health.link,
+            is_stopping: status.stopping.is_some(),
+            keeping: transfers.keeping().borrow().clone(),
+        };
+        let storage = match &condition.keeping {
             Keeping::Off => proto::TransferStorage::Off,
             Keeping::Waiting(_) => proto::TransferStorage::Waiting,
             Keeping::Unusable(_) => proto::TransferStorage::Unusable,
             Keeping::On => proto::TransferStorage::On,
         };
-        let (state, detail) = link(&health.link);
+        let (state, detail) = if condition.is_stopping {
+            (proto::LinkState::Stopping, condition.why())
+        } else {
+            link(&condition.link)
+        };
         let sim = match health.registration.sim {
             Sim::Unknown => proto::SimState::Unspecified,
             Sim::Ready => proto::SimState::Ready,
@@ -145,7 +152,7 @@ impl From<(Status, &Transfers)> for proto::GetStatusResponse {
         Self {
             state: state.into(),
             detail,
-            state_duration: Some(duration(status.lasted)),
+            state_duration: Some(duration(status.stopping.unwrap_or(status.lasted))),
             identity: Some(proto::Identity {
                 manufacturer: health.identity.manufacturer,
                 model: health.identity.model,
@@ -170,13 +177,15 @@ impl From<(Status, &Transfers)> for proto::GetStatusResponse {
             data: Some(status.data.into()),
             repairs: Some(status.repairs.into()),
             transfer_storage: storage.into(),
-            transfer_storage_detail: keeping.why().unwrap_or_default(),
+            transfer_storage_detail: condition.keeping.why().unwrap_or_default(),
             transfer_storage_set_aside: transfers.set_aside(),
             waiting_for: health
                 .waiting
                 .map(|waiting| waiting.why.into())
                 .unwrap_or_default(),
             waiting_duration: status.waited.map(duration),
+            version: env!("CARGO_PKG_VERSION").into(),
+            uptime: Some(duration(status.uptime)),
         }
     }
 }
@@ -266,10 +275,13 @@ pub(in crate::rpc) fn number(count: usize) -> i32 {
 
 /// State of the link, and what is wrong with it.
 pub(super) fn link(link: &LinkState) -> (proto::LinkState, String) {
-    match link {
-        LinkState::Absent(error) => (proto::LinkState::DeviceAbsent, chain(error)),
-        LinkState::BringingUp => (proto::LinkState::BringingUp, String::new()),
-        LinkState::Ready => (proto::LinkState::Ready, String::new()),
-        LinkState::Fault(error) => (proto::LinkState::Fault, chain(error)),
-    }
+    let state = match link {
+        LinkState::Absent(_) => proto::LinkState::DeviceAbsent,
+        LinkState::BringingUp => proto::LinkState::BringingUp,
+        LinkState::Searching => proto::LinkState::Searching,
+        LinkState::Ready => proto::LinkState::Ready,
+        LinkState::Repairing(_) => proto::LinkState::Repairing,
+        LinkState::Fault(_) => proto::LinkState::Fault,
+    };
+    (state, link.why().unwrap_or_default())
 }

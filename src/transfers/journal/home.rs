@@ -8,10 +8,10 @@ use super::Journal;
 use super::change::Owned;
 use crate::broker::disk::{Anchor, Disk, FileIdentity, leads_to};
 use crate::broker::terms::{Cause, Error, Trouble};
-use crate::transfers::Keeping;
 use crate::transfers::files::Files;
 use crate::transfers::mend::Shelf;
 use crate::transfers::store::{self, Records, Store};
+use crate::transfers::{Keeping, metrics};
 
 /// The directory of the transfers and the store in it. No later start finds what is written to a
 /// directory that was moved away or deleted, so the daemon acknowledges nothing that went there.
@@ -153,34 +153,84 @@ impl Journal {
         self.store.lock().await.open = None;
     }
 
+    /// Looks at the disk without being asked to by a client: whether the place is still there and has room, and, after
+    /// it failed, whether it can be written again.
+    pub(crate) async fn look_at_the_disk(&self) {
+        let Ok(slot) = self.store.try_lock().map(|slot| slot.clone()) else {
+            // Whoever changes a record notices the same.
+            return;
+        };
+        let (home, known) = (Arc::clone(&self.home), slot.known);
+        let failed = self.keeping.get().is_some_and(|keeping| {
+            matches!(
+                *keeping.borrow(),
+                Keeping::Waiting(_) | Keeping::Unusable(_)
+            )
+        });
+        let looked = self.files.run(move |files| {
+            let looked = home.check(&*files.disk, known).and_then(|()| {
+                files.check_room(0).map_err(spool)?;
+                if failed {
+                    files.try_out().map_err(spool)?;
+                }
+                Ok(())
+            });
+            Ok((looked, files.free()))
+        });
+        // Else the runtime is ending.
+        let Ok((looked, free)) = looked.await else {
+            return;
+        };
+        metrics::sampled(&self.sample(free));
+        match looked {
+            Ok(()) => self.tell_of_keeping(Keeping::On),
+            looked => self.noticed(&looked),
+        }
+    }
+
+    /// Takes what the disk answered to somebody's work. That it answered does not show that it has room: only a look
+    /// does.
     pub(crate) fn noticed(&self, looked: &Result<(), Cause>) {
+        match looked {
+            Ok(()) if self.is_replaced() => self.tell_of_keeping(Keeping::On),
+            Err(Cause::Store(trouble)) => self.tell_of_keeping(Keeping::Unusable(trouble.clone())),
+            Err(Cause::Spool(error)) => self.tell_of_keeping(Keeping::failed(error)),
+            // The disk has no part in it.
+            Ok(()) | Err(_) => {}
+        }
+    }
+
+    fn is_replaced(&self) -> bool {
+        let keeping = self.keeping.get();
+        keeping.is_some_and(|keeping| {
+            matches!(*keeping.borrow(), Keeping::Unusable(Trouble::Replaced))
+        })
+    }
+
+    /// Tells whether transfers are kept now, where that is news.
+    fn tell_of_keeping(&self, now: Keeping) {
         let Some(keeping) = self.keeping.get() else {
             return;
         };
-        let now = match looked {
-            Ok(()) => Keeping::On,
-            Err(Cause::Store(trouble)) => Keeping::Unusable(trouble.clone()),
-            // The disk does not tell.
-            Err(_) => return,
-        };
         let directory = self.home.directory.display();
         keeping.send_if_modified(|before| {
-            let changed = matches!(
-                (&*before, &now),
-                (Keeping::On, Keeping::Unusable(_)) | (Keeping::Unusable(_), Keeping::On)
-            );
-            if changed {
-                match &now {
-                    Keeping::Unusable(trouble) => tracing::error!(
-                        %directory,
-                        "{trouble}: no transfer is taken or goes on; {}",
-                        trouble.advice()
-                    ),
-                    _ => tracing::info!(%directory, "transfers go on: the store is there"),
-                }
-                *before = now;
+            if matches!(before, Keeping::Off) || before.is_same(&now) {
+                return false;
             }
-            changed
+            match &now {
+                Keeping::Unusable(trouble) => tracing::error!(
+                    %directory,
+                    "{trouble}: no transfer is taken or goes on; {}",
+                    trouble.advice()
+                ),
+                Keeping::Waiting(error) => tracing::error!(
+                    %directory,
+                    "the disk accepts nothing: {error}; transfers go on as soon as it does"
+                ),
+                _ => tracing::info!(%directory, "transfers go on: the store is there"),
+            }
+            *before = now;
+            true
         });
     }
 }

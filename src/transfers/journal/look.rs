@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use super::{Entry, Journal, Live};
 use crate::broker::terms::{Birth, Key, Principal};
+use crate::transfers::metrics::Sample;
 use crate::transfers::{Record, Transfer};
 
 /// Distinguishes one state of a transfer from all others.
@@ -62,6 +63,30 @@ impl Journal {
             .take(limit)
             .map(|(_, entry)| entry.transfer(now))
             .collect()
+    }
+
+    /// The figures of all transfers now; `free`: bytes of the disk.
+    pub(crate) fn sample(&self, free: Option<u64>) -> Sample {
+        let now = self.now().lived;
+        let mut sample = Sample {
+            bytes: self.room.all(),
+            limit: self.settings().disk_in_all,
+            free,
+            ..Sample::default()
+        };
+        for (key, entry) in &self.table().entries {
+            // A hidden one is deleted already for everybody but its server.
+            if key.id.is_hidden() {
+                continue;
+            }
+            let record = &entry.record;
+            *sample.by_state.entry(record.state.label()).or_default() += 1;
+            if !record.state.is_over() {
+                let age = now.since(record.born);
+                sample.oldest = sample.oldest.max(Some(age));
+            }
+        }
+        sample
     }
 
     /// Changes whenever a transfer changes, comes or goes.

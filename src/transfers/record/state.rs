@@ -58,6 +58,15 @@ impl State {
         matches!(self, Self::Done | Self::Failed | Self::Cancelled)
     }
 
+    /// One word for programs.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Receiving => "receiving",
+            state => state.name(),
+        }
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -305,3 +305,31 @@ async fn a_damaged_store_on_a_full_disk_is_left_until_there_is_room() {
     assert_eq!(house.over("x").await.record.state, State::Done);
     house.end().await;
 }
+
+/// `TransferService` was told to serve as long as the store was there, whatever its disk refused.
+#[tokio::test(start_paused = true)]
+async fn what_the_disk_refuses_is_told_until_it_takes_a_file_again() {
+    for (how, told) in [
+        (Errno::NOSPC, "waiting"),
+        (Errno::MFILE, "waiting"),
+        (Errno::IO, "unusable"),
+    ] {
+        let (scratch, disk) = (scratch(), Faulty::new());
+        let house = House::within(once(&scratch, &disk), &Module::new());
+        let mut keeping = house.transfers.keeping();
+        disk.fails(Some(how));
+        let (caller, wish) = (me(), download_wish("/down"));
+        let refused = house.transfers.create_download(&caller, id("x"), wish);
+        refused.await.unwrap_err();
+        // At once, and as long as it lasts.
+        assert_eq!(keeping.borrow().name(), told, "{how}");
+        sleep(Duration::from_secs(3600)).await;
+        assert_eq!(keeping.borrow_and_update().name(), told, "{how}");
+        disk.fails(None);
+        let on = keeping.wait_for(|keeping| matches!(keeping, Keeping::On));
+        timeout(Duration::from_secs(6), on).await.unwrap().unwrap();
+        // Nothing is left of the trial.
+        assert_eq!(files(&scratch), 0, "{how}");
+        house.end().await;
+    }
+}

@@ -2,8 +2,10 @@
 
 mod answers;
 mod card;
+mod network;
 mod procedure;
 mod state;
 mod steps;
 
+pub(crate) use network::Network;
 pub(crate) use state::BringUp;

@@ -50,4 +50,4 @@ pub use session::Session;
 pub use setup::{Apn, DownloadForm, Setup, UploadForm};
 pub use sign::Sign;
 pub use step::Step;
-pub use talk::{Busy, Dialogue, Patience};
+pub use talk::{Busy, Dialogue, Note, Patience};

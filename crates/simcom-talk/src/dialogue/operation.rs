@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 
+use super::facts::Registration;
 use super::failure::Failure;
 use super::resume_window::{OVERLAP, ResumeWindow};
 use super::rung::Rung;
@@ -140,6 +141,10 @@ pub enum Task {
     ReadSingleIp,
     /// Sets it until the next login, which sets the server's mode. Answers [`Output::Done`].
     SingleIp(bool),
+    /// Asks for signal and network, which [`Dialogue::facts`] then has. Answers [`Output::Network`].
+    ///
+    /// [`Dialogue::facts`]: super::Dialogue::facts
+    Network,
     /// Sends these lines and returns the answers. Answers [`Output::Answers`].
     Ask(Vec<Question>),
 }
@@ -413,6 +418,8 @@ pub enum Output {
     Space(Vec<DriveSpace>),
     /// Data connections go to the address of the control connection.
     SingleIp(bool),
+    /// The network: what the module is registered with, and how strong its signal is. Of the SIM it tells nothing.
+    Network(Registration),
     /// One answer for each line.
     Answers(Vec<Answer>),
 }

@@ -37,6 +37,20 @@ impl Rung {
         Self::Reopen,
     ];
 
+    /// What happens on it, for people.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Resynchronise => "the module is asked a question whose answer cannot be mistaken",
+            Self::Login => "a new login",
+            Self::Service => "the FTPS service is stopped and started",
+            Self::Context => "the data connection is closed and opened again",
+            Self::Radio => "the radio is switched off and on",
+            Self::Reset => "the module starts anew",
+            Self::Reopen => "the port is closed and opened again",
+        }
+    }
+
     /// The name in logs, errors and the configuration.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -8,6 +8,7 @@ mod dialogue;
 mod filling;
 mod handle;
 mod incoming;
+mod notes;
 mod outbox;
 mod poll;
 mod readiness;
@@ -21,3 +22,4 @@ mod wait;
 mod waiting;
 
 pub use dialogue::{Busy, Dialogue, Patience};
+pub use notes::Note;

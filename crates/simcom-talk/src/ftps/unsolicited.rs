@@ -23,6 +23,31 @@ pub enum Urc {
 }
 
 impl Urc {
+    /// All names that [`Urc::name`] gives.
+    pub const NAMES: [&'static str; 7] = [
+        "boot",
+        "peer_closed",
+        "service_lost",
+        "network_lost",
+        "received",
+        "server_text",
+        "other",
+    ];
+
+    /// One word for programs.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Boot => "boot",
+            Self::PeerClosed => "peer_closed",
+            Self::ServiceLost => "service_lost",
+            Self::NetworkLost => "network_lost",
+            Self::Received => "received",
+            Self::ServerText(_) => "server_text",
+            Self::Other(_) => "other",
+        }
+    }
+
     /// Whether the line has no room for free text, so that a log may always show it.
     #[must_use]
     pub const fn has_no_free_text(&self) -> bool {

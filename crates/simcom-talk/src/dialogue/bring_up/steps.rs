@@ -84,18 +84,6 @@ pub(super) fn all(setup: &Setup) -> Vec<Step> {
         information: Information::Nothing,
         fact: Fact::None,
     };
-    let ask = |name: &'static str, prefix, fact| Step {
-        name: CommandName::from(name),
-        line: CommandLine::bare(name),
-        information: Information::Bare(prefix),
-        fact,
-    };
-    let read = |name: &'static str, prefix, fact| Step {
-        name: CommandName::from(name),
-        line: CommandLine::read(name),
-        information: Information::Prefix(prefix),
-        fact,
-    };
     let mut steps = vec![
         bare("ATE0"),
         bare("ATV1"),
@@ -135,12 +123,35 @@ pub(super) fn all(setup: &Setup) -> Vec<Step> {
             fact: Fact::None,
         });
     }
-    steps.extend([
+    steps.extend(network());
+    steps
+}
+
+/// The questions about signal and network.
+pub(super) fn network() -> Vec<Step> {
+    vec![
         ask("AT+CSQ", "+CSQ:", Fact::Signal),
         read("AT+CEREG", "+CEREG:", Fact::Registration),
         read("AT+CGREG", "+CGREG:", Fact::Registration),
         read("AT+CREG", "+CREG:", Fact::Registration),
         read("AT+COPS", "+COPS:", Fact::Operator),
-    ]);
-    steps
+    ]
+}
+
+fn ask(name: &'static str, prefix: &'static str, fact: Fact) -> Step {
+    Step {
+        name: CommandName::from(name),
+        line: CommandLine::bare(name),
+        information: Information::Bare(prefix),
+        fact,
+    }
+}
+
+fn read(name: &'static str, prefix: &'static str, fact: Fact) -> Step {
+    Step {
+        name: CommandName::from(name),
+        line: CommandLine::read(name),
+        information: Information::Prefix(prefix),
+        fact,
+    }
 }

@@ -108,6 +108,23 @@ impl Dialogue {
         self.end_proof(proved, None);
     }
 
+    /// The repair of the module's connection that is under way, until it has shown whether it helped. What the planner
+    /// repairs by itself, such as a lost login, is none.
+    #[must_use]
+    pub fn repairs(&self) -> Option<Rung> {
+        let repair = &self.run.as_ref()?.repair;
+        let under_way = repair.proving.as_ref().or(repair.wanted.as_ref());
+        // One rung did not help, and the owner is asked for the next.
+        let between = || {
+            repair
+                .tried
+                .last()
+                .copied()
+                .filter(|_| repair.asks.is_some())
+        };
+        under_way.map(|attempt| attempt.rung).or_else(between)
+    }
+
     /// Tells how a rung ended.
     pub(super) fn end_proof(&mut self, attempt: Option<Attempt>, failure: Option<&Failure>) {
         let Some(Attempt { rung, why }) = attempt else {

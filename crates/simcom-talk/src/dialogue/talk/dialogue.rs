@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::abort_cost::AbortCost;
 use super::filling::Filling;
+use super::notes::{Note, Notes};
 use super::outbox::Outbox;
 use super::readiness::Readiness;
 use super::run::{Attempt, Run, Sentences};
@@ -110,6 +111,8 @@ pub struct Dialogue {
     pub(super) sizeless: bool,
     /// Rungs that the owner has not been told of.
     pub(super) told: VecDeque<Repaired>,
+    /// What was said, for whoever counts.
+    pub(super) notes: Notes,
     /// The outcome of the operation. It is told after everything else.
     pub(super) done: Option<Result<Output, Failure>>,
 }
@@ -176,6 +179,7 @@ impl Dialogue {
             lapse: None,
             sizeless: false,
             told: VecDeque::new(),
+            notes: Notes::default(),
             done: None,
         }
     }
@@ -190,6 +194,11 @@ impl Dialogue {
     #[must_use]
     pub fn facts(&self) -> &Facts {
         &self.facts
+    }
+
+    /// The next thing that was said on the line, for whoever counts. They are kept for a while and need not be read.
+    pub fn next_note(&mut self) -> Option<Note> {
+        self.notes.next()
     }
 
     /// Whether the module was brought up and has not been lost since.

@@ -118,7 +118,9 @@ impl Dialogue {
                 self.late_code = Some(ErrCode::new(u16::try_from(code).unwrap_or(u16::MAX)));
             }
         }
-        match Urc::parse(text) {
+        let code = Urc::parse(text);
+        self.notes.unsolicited(&code);
+        match code {
             Urc::Boot => {
                 warn!(line = %self.shown(text), "the module has started");
                 self.forget();

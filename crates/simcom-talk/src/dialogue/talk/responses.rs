@@ -54,6 +54,9 @@ impl Dialogue {
             Outcome::Done(_) => debug!(command = %response.name, "done"),
             Outcome::Failed(cause) => debug!(command = %response.name, %cause, "failed"),
         }
+        if let Some(took) = took {
+            self.notes.answered(&response, took);
+        }
         self.tell_response(&response, took, now);
         for text in unsolicited.unwrap_or_default() {
             self.hear_unsolicited(&text, now);

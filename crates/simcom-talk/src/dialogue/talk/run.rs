@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::deliveries::Deliveries;
 use crate::dialogue::ask::Ask;
-use crate::dialogue::bring_up::BringUp;
+use crate::dialogue::bring_up::{BringUp, Network};
 use crate::dialogue::download::Download;
 use crate::dialogue::exchange::{Outcome, Response};
 use crate::dialogue::failure::{Cause, Failure};
@@ -218,6 +218,7 @@ fn procedure(task: Task, transfer_type: TransferType) -> Box<dyn Procedure> {
         Task::WriteModuleFile(what) => Box::new(Store::new(what)),
         Task::ReadSingleIp => Box::new(Mode::read()),
         Task::SingleIp(on) => Box::new(Mode::set(on)),
+        Task::Network => Box::new(Network::new()),
         Task::Ask(questions) => Box::new(Ask::new(questions)),
     }
 }

@@ -8,6 +8,7 @@ use super::run::{Activity, Held, Sentences};
 use super::silent::SHORT;
 use crate::dialogue::bring_up::BringUp;
 use crate::dialogue::exchange::{Exchange, Outcome, Response};
+use crate::dialogue::facts::Registration;
 use crate::dialogue::failure::{Cause, Ending, Failure, Stage};
 use crate::dialogue::hush::Hush;
 use crate::dialogue::moment::Moment;
@@ -224,6 +225,13 @@ impl Dialogue {
         if run.task.leaves_open() {
             self.readiness.change(Change::AnswerIncomplete);
             self.session = Session::Unknown;
+        }
+        if let Ok(Output::Network(found)) = &result {
+            let sim = self.facts.registration.sim;
+            self.facts.registration = Registration {
+                sim,
+                ..found.clone()
+            };
         }
         self.end_proof(run.repair.proving, result.as_ref().err());
         self.done = Some(result.map_err(|failure| Failure {
