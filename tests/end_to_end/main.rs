@@ -22,6 +22,7 @@ mod doors;
 mod durable;
 mod errors;
 mod field;
+mod folders;
 mod languages;
 mod line;
 mod long;

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::args::{Args, Ls};
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::output::{Plain, hex, print};
 use cellftp::client::{Client, Entry, EntryKind, ServerPath};
 

@@ -1,30 +1,44 @@
 //! `cellftp`: moves files over the cellular module that `cellftpd` owns.
 
 mod advice;
+mod aim;
 mod args;
 mod arrival;
+mod batch;
+mod deed;
 mod descriptor;
 mod destination;
+mod directory;
 mod events;
 mod exit;
+mod failure;
 mod files;
 mod get;
+mod glob;
 mod links;
+mod local_tree;
 mod ls;
+mod meter;
 mod module;
 mod output;
 mod pair;
 mod plain;
-mod progress;
 mod put;
 mod queue;
+mod receiving;
+mod remote;
+mod remote_tree;
+mod sending;
 mod service;
 mod status;
+mod sync;
 mod transfer;
 mod transfer_text;
 mod tree;
 mod usage;
+mod words;
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -34,9 +48,10 @@ use rustix::process::Signal;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
-use args::{Args, Asking, Command, Put, Remains, Rm, TransferCommand};
+use args::{Args, Asking, Command, Put, Remains, Rm, SyncCommand, TransferCommand, Writing};
 use cellftp::client::{Client, Error};
-use exit::Failure;
+use deed::Deed;
+use failure::Failure;
 
 /// Added to the time limit before the whole run is ended: a run may have several calls, or wait for something
 /// else than the daemon. Each call ends by itself before, and says what was under way.
@@ -48,6 +63,7 @@ fn main() -> ExitCode {
         Err(words) => return said(&words),
     };
     let json = args.json;
+    let deed = Deed::of(&args);
     let outcome = match papers(&args.command) {
         Some(outcome) => outcome,
         None => work(args),
@@ -55,7 +71,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            failure.print(json);
+            failure.print(json, &deed);
             failure.exit_code()
         }
     }
@@ -63,16 +79,33 @@ fn main() -> ExitCode {
 
 /// Prints help or version, or what is wrong with the command line.
 fn said(words: &clap::Error) -> ExitCode {
-    let printed = words.print().and_then(|()| io::stdout().flush());
-    match printed {
-        Ok(()) if !words.use_stderr() => ExitCode::SUCCESS,
-        Err(error) if !words.use_stderr() => {
-            let failure = Failure::Output(error);
-            failure.print(false);
-            failure.exit_code()
-        }
-        Ok(()) | Err(_) => Failure::Usage(String::new()).exit_code(),
+    if !words.use_stderr() {
+        return match words.print().and_then(|()| io::stdout().flush()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                let failure = Failure::Output(error);
+                failure.print(false, &Deed::nothing());
+                failure.exit_code()
+            }
+        };
     }
+    let text = words.render().to_string();
+    let failure = Failure::Usage(text.trim_start_matches("error: ").trim_end().into());
+    if is_json(std::env::args_os()) {
+        failure.print(true, &Deed::nothing());
+    } else {
+        // Nobody reads it where standard error is closed.
+        let _ = words.print();
+    }
+    failure.exit_code()
+}
+
+/// Whether a command line that cannot be read asks for JSON.
+fn is_json(words: impl Iterator<Item = OsString>) -> bool {
+    words
+        .skip(1)
+        .take_while(|word| word != "--")
+        .any(|word| word == "--json")
 }
 
 /// Runs a command that needs no daemon.
@@ -144,9 +177,20 @@ fn interrupted() -> io::Result<impl Future<Output = ()>> {
 /// Says what an interrupted command has left.
 fn left_behind(command: &Command) -> &'static str {
     match command {
-        Command::Get(_) => "; the local file is as it was before",
-        Command::Put(put) if put.on_failure == Remains::Delete => {
-            "; the daemon deletes what it has written on the server"
+        Command::Get(get) if get.goes_on => "; what has come is kept, and -C goes on",
+        Command::Get(_)
+        | Command::Sync {
+            command: SyncCommand::Down(_),
+        } => "; files that had come are whole, and the others as they were before",
+        Command::Put(put) if put.how.on_failure == Remains::Delete => {
+            "; files that were sent are whole, and the daemon deletes the part of another; with \
+             --if-exists skip-same the same command sends the rest"
+        }
+        Command::Sync {
+            command: SyncCommand::Up(_),
+        } => {
+            "; files that were sent are whole, and the daemon deletes the part of another; the same \
+             command sends the rest"
         }
         Command::Put(_) => "; a part may be on the server",
         Command::Transfer {
@@ -164,7 +208,10 @@ fn asked(args: &Args, client: Client) -> Result<Client, Failure> {
                 "one request has one name: give --request-id with one path alone".into(),
             ));
         }
-        Command::Put(Put { asking, .. })
+        Command::Put(Put {
+            how: Writing { asking, .. },
+            ..
+        })
         | Command::Mkdir { asking, .. }
         | Command::Rmdir { asking, .. }
         | Command::Rm(Rm { asking, .. }) => asking.clone(),
@@ -209,6 +256,8 @@ async fn run(args: Args) -> Result<(), Failure> {
     match &args.command {
         Command::Put(put) => put::run(&args, put, &client).await,
         Command::Get(get) => get::run(&args, get, &client).await,
+        Command::Cat { paths } => get::cat(&args, paths, &client).await,
+        Command::Sync { command } => sync::run(&args, command, &client).await,
         Command::Ls(ls) if ls.recursive => tree::ls(&args, &ls.path, &client).await,
         Command::Ls(ls) => ls::run(&args, ls, &client).await,
         Command::Transfer { command } => transfer::run(&args, command, &client).await,
@@ -216,6 +265,11 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Size { path } => files::size(&args, path, &client).await,
         Command::Stat { path } => ls::stat(&args, path, &client).await,
         Command::Du { path } => tree::du(&args, path, &client).await,
+        Command::Mkdir {
+            path,
+            parents: true,
+            ..
+        } => files::mkdir_parents(&args, path, &client).await,
         Command::Mkdir { path, .. } => files::mkdir(&args, path, &client).await,
         Command::Rmdir { path, .. } => files::rmdir(&args, path, &client).await,
         Command::Rm(rm) if rm.recursive => tree::rm(&args, rm, &client).await,

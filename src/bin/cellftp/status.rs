@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::args::Args;
 use crate::events::{repair_line, repair_value};
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::output::{Plain, print, seconds};
 
 pub(crate) async fn run(args: &Args, client: &Client) -> Result<(), Failure> {

@@ -3,18 +3,20 @@
 use bytes::Bytes;
 use serde_json::json;
 
+use crate::aim::file_name;
 use crate::args::{Args, TransferCommand, TransferGet, TransferPut, TransferRead, Whose};
 use crate::arrival::Arrival;
-use crate::exit::Failure;
+use crate::failure::{Failure, told};
 use crate::files::is_checked;
+use crate::meter::Meter;
 use crate::output::{Plain, print};
-use crate::progress;
-use crate::put::{hash, open, remote_name};
+use crate::pair;
+use crate::put::{hash, open};
 use crate::transfer_text::{line, value};
 use cellftp::client::watch_transfers_response::Event;
 use cellftp::client::{
-    Client, Code, Error, IfExists, OnFailure, Refusal, ServerPath, Transfer, TransferFilter,
-    TransferRemoval, TransferState, UploadHeader, Verify,
+    Client, Error, IfExists, OnFailure, ServerPath, Transfer, TransferFilter, TransferRemoval,
+    TransferState, UploadHeader, Verify,
 };
 
 pub(crate) async fn run(
@@ -45,28 +47,28 @@ pub(crate) async fn run(
 }
 
 async fn put(args: &Args, given: &TransferPut, client: &Client) -> Result<(), Failure> {
-    let (mut source, size) = open(&given.put.local).await?;
+    let (mut source, size) = open(&given.local).await?;
     // The file is read twice, so that the daemon knows at once whether it has this very file already.
     let sha256 = match size {
-        Some(_) if !given.resume => Bytes::copy_from_slice(&hash(&given.put.local).await?),
+        Some(_) if !given.resume => Bytes::copy_from_slice(&hash(&given.local).await?),
         _ => Bytes::new(),
     };
-    let bar = progress::bar(args.json, size);
-    let taken = |bytes| bar.set_position(bytes);
+    let bar = Meter::of(args, size);
+    let taken = |bytes| bar.at("handing over", bytes);
     let id = id(given.id.as_deref());
     let transfer = if given.resume {
         client.resume_upload(&id, &mut source, taken).await
     } else {
-        let (path, raw_path) = remote_name(&given.put)?.fields();
-        let (sentinel, raw_sentinel) = given.put.sentinel.fields();
+        let (path, raw_path) = remote_name(given)?.fields();
+        let (sentinel, raw_sentinel) = given.how.sentinel.fields();
         let header = UploadHeader {
             transfer_id: id.clone(),
             profile: args.profile()?,
             path,
             raw_path,
-            if_exists: IfExists::from(given.put.if_exists).into(),
-            verify: Verify::from(given.put.verify).into(),
-            on_failure: OnFailure::from(given.put.on_failure).into(),
+            if_exists: IfExists::from(given.how.if_exists).into(),
+            verify: Verify::from(given.how.verify).into(),
+            on_failure: OnFailure::from(given.how.on_failure).into(),
             sentinel,
             raw_sentinel,
             priority: args.urgency().into(),
@@ -78,12 +80,21 @@ async fn put(args: &Args, given: &TransferPut, client: &Client) -> Result<(), Fa
         };
         client.create_upload(header, &mut source, taken).await
     };
-    bar.finish_and_clear();
+    bar.end();
     let name = ServerPath::from(&id);
     if is_checked(args, &name, &transfer)? {
         return Ok(());
     }
     tell(args, &transfer?)
+}
+
+/// The remote name.
+fn remote_name(given: &TransferPut) -> Result<ServerPath, Failure> {
+    let remote = given.to.as_ref().unwrap_or(&given.remote);
+    if given.to.is_none() {
+        pair::is_one_file(&given.local, remote, "--to", &remote.to_string())?;
+    }
+    file_name(&given.local, remote)
 }
 
 async fn get(args: &Args, given: &TransferGet, client: &Client) -> Result<(), Failure> {
@@ -170,19 +181,11 @@ fn outcome(transfer: &Transfer) -> Result<(), Failure> {
     let id = transfer.transfer_id.clone();
     match transfer.state() {
         TransferState::Failed => {
-            let error = transfer.last_failure.clone().unwrap_or_default();
-            let source = Error::Refused(Box::new(Refusal {
-                code: Code::from_i32(error.code),
-                message: if error.message.is_empty() {
-                    "the transfer failed".into()
-                } else {
-                    error.message
-                },
-                reason: error.reason,
-                metadata: error.metadata.into_iter().collect(),
-                retry_after: None,
-                violations: Vec::new(),
-            }));
+            let mut failure = transfer.last_failure.clone().unwrap_or_default();
+            if failure.message.is_empty() {
+                failure.message = "the transfer failed".into();
+            }
+            let source = told(failure);
             Err(Failure::For { path: id, source })
         }
         TransferState::Cancelled => Err(Failure::Cancelled { id }),
@@ -206,11 +209,11 @@ fn path(transfer: &Transfer) -> ServerPath {
 async fn read(args: &Args, given: &TransferRead, client: &Client) -> Result<(), Failure> {
     let transfer = client.transfer(&given.id).await?;
     let size = transfer.size.and_then(|size| u64::try_from(size).ok());
-    let bar = progress::bar(args.json, size);
+    let bar = Meter::of(args, size);
     let mut arrival = Arrival::at(&given.local, &path(&transfer), &given.landing).await?;
-    let (mut sink, arrived) = (arrival.sink()?, |bytes| bar.set_position(bytes));
+    let (mut sink, arrived) = (arrival.sink()?, |bytes| bar.at("receiving", bytes));
     let result = client.read_transfer(&given.id, &mut sink, arrived).await;
-    bar.finish_and_clear();
+    bar.end();
     arrival.complete(args, result?)
 }
 
@@ -226,7 +229,7 @@ fn show(args: &Args, transfer: &Transfer) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cellftp::client::{PutState, TransferDirection};
+    use cellftp::client::{Code, PutState, TransferDirection};
 
     fn upload(state: TransferState, evidence: PutState, verify: Verify) -> Transfer {
         Transfer {

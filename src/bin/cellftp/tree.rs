@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use serde_json::{Value, json};
 
 use crate::args::{Args, Rm};
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::files::is_checked;
 use crate::ls::{line, value};
 use crate::output::{Plain, print};

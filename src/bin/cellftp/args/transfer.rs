@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use super::asking::{Asking, Terms, Whose};
-use super::file::{Landing, Put};
+use super::file::{Landing, Writing};
 use super::value::server_path;
-use crate::exit::Failure;
+use crate::failure::Failure;
 use cellftp::client::ServerPath;
 
 /// What the daemon has taken is on its disk, and outlives this program, the daemon and a power cut.
@@ -71,14 +71,14 @@ impl TransferCommand {
     /// How the call is made. A transfer has a name of its own.
     pub(crate) fn asking(&self) -> Result<Asking, Failure> {
         match self {
-            Self::Put(given) if given.put.asking.request_id.is_some() => Err(Failure::Usage(
+            Self::Put(given) if given.how.asking.request_id.is_some() => Err(Failure::Usage(
                 "a transfer is named by --id, which has it taken once; --request-id is for `put`"
                     .into(),
             )),
-            Self::Put(given) if given.resume && given.put.asking.dry_run => Err(Failure::Usage(
+            Self::Put(given) if given.resume && given.how.asking.dry_run => Err(Failure::Usage(
                 "--dry-run is for a transfer that is to be, and not for --resume".into(),
             )),
-            Self::Put(given) => Ok(given.put.asking.clone()),
+            Self::Put(given) => Ok(given.how.asking.clone()),
             Self::Get(given) => Ok(Asking {
                 dry_run: given.dry_run,
                 ..Asking::default()
@@ -112,8 +112,20 @@ impl TransferCommand {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct TransferPut {
+    /// File to send; - is standard input
+    pub(crate) local: PathBuf,
+
+    /// Path on the server; where it ends in / or is left out, the file keeps its name. The name of
+    /// another file here is refused, unless it begins with /
+    #[arg(default_value = "", value_parser = server_path())]
+    pub(crate) remote: ServerPath,
+
+    /// The same as REMOTE, whatever is here under that name
+    #[arg(long, value_name = "REMOTE", conflicts_with = "remote", value_parser = server_path())]
+    pub(crate) to: Option<ServerPath>,
+
     #[command(flatten)]
-    pub(crate) put: Put,
+    pub(crate) how: Writing,
 
     /// Name of the transfer; the same name again is the same transfer. Without it, a new one
     #[arg(long)]
