@@ -374,7 +374,12 @@ fn the_manual_and_what_shells_need_are_printed() {
     let directory = scratch.path().display().to_string();
     for (program, page, word, command) in [
         (CELLFTPD, "cellftpd.1", "check\\-config", "emulate"),
-        (CELLFTP, "cellftp-module-fetch.1", "drive", "rmdir"),
+        (
+            CELLFTP,
+            "cellftp-module-fetch.1",
+            "drive",
+            "CELLFTP_COMPLETE",
+        ),
     ] {
         let written = run(program, &["man", &directory]);
         assert!(written.status.success(), "{}", text(&written.stderr));

@@ -14,6 +14,7 @@
 
 mod abort;
 mod command_line;
+mod commands;
 mod content;
 mod crash;
 mod disk;

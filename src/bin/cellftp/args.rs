@@ -11,14 +11,15 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgAction, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::completion::{profiles, remote};
 use crate::failure::Failure;
 pub(crate) use asking::{Asking, Whose};
 use cellftp::client::{Address, Credentials, Error, Priority, ServerPath, Target};
 pub(crate) use choice::{Check, Existing, OnServer, Remains, Urgency, Yields};
-pub(crate) use file::{Get, Landing, Ls, Put, Rm, SyncCommand, SyncDown, SyncUp, Writing};
+pub(crate) use file::{Get, Landing, Listing, Ls, Put, Rm, SyncCommand, SyncDown, SyncUp, Writing};
 pub(crate) use module::{ModuleCommand, ModuleGet, ModulePut, ServiceCommand};
 pub(crate) use transfer::{TransferCommand, TransferGet, TransferPut, TransferRead};
 pub(crate) use value::{is_standard_stream, label};
@@ -54,7 +55,7 @@ pub(crate) struct Args {
     key: Option<PathBuf>,
 
     /// Server profile of the daemon's configuration
-    #[arg(short, long, global = true, env = "CELLFTP_PROFILE")]
+    #[arg(short, long, global = true, env = "CELLFTP_PROFILE", add = profiles())]
     profile: Option<String>,
 
     /// Open session of the daemon; goes before a profile
@@ -109,7 +110,7 @@ pub(crate) enum Command {
     /// Write files of the server to standard output
     Cat {
         /// Paths on the server
-        #[arg(required = true, value_parser = server_path())]
+        #[arg(required = true, value_parser = server_path(), add = remote())]
         paths: Vec<ServerPath>,
     },
     /// List a directory of the server
@@ -117,25 +118,34 @@ pub(crate) enum Command {
     /// Show the size of a file of the server, in bytes
     Size {
         /// Path on the server
-        #[arg(value_parser = server_path())]
+        #[arg(value_parser = server_path(), add = remote())]
         path: ServerPath,
     },
     /// Show what a name on the server is
     Stat {
         /// Path on the server
-        #[arg(value_parser = server_path())]
+        #[arg(value_parser = server_path(), add = remote())]
         path: ServerPath,
     },
     /// Show how many bytes the files of a directory and of all below it have
+    #[command(disable_help_flag = true)]
     Du {
+        /// The sum as 1.4K or 2.3M, which count by 1024
+        #[arg(short = 'h', long)]
+        human_readable: bool,
+
+        /// Print help
+        #[arg(long, action = ArgAction::Help)]
+        help: Option<bool>,
+
         /// Directory on the server; without it, the session's or the login directory
-        #[arg(default_value = "", value_parser = server_path())]
+        #[arg(default_value = "", value_parser = server_path(), add = remote())]
         path: ServerPath,
     },
     /// Make a directory on the server
     Mkdir {
         /// Path on the server
-        #[arg(value_parser = server_path())]
+        #[arg(value_parser = server_path(), add = remote())]
         path: ServerPath,
 
         /// Make the directories around it as well; nothing is wrong where it is there
@@ -144,7 +154,7 @@ pub(crate) enum Command {
 
         // The same value as that of the whole program, whose `-p` means `--parents` here.
         /// Server profile of the daemon's configuration
-        #[arg(long, env = "CELLFTP_PROFILE")]
+        #[arg(long, env = "CELLFTP_PROFILE", add = profiles())]
         profile: Option<String>,
 
         #[command(flatten)]
@@ -153,7 +163,7 @@ pub(crate) enum Command {
     /// Remove an empty directory of the server
     Rmdir {
         /// Path on the server
-        #[arg(value_parser = server_path())]
+        #[arg(value_parser = server_path(), add = remote())]
         path: ServerPath,
 
         #[command(flatten)]
@@ -171,6 +181,10 @@ pub(crate) enum Command {
     },
     /// Show the state of the module and of the link
     Status,
+    /// Show the server profiles that you may use
+    Profiles,
+    /// Show the versions of this program and of the daemon, and who the daemon takes you for
+    Version,
     /// Show how much data has moved, and what is allowed
     Usage,
     /// Show the operation on the link and those that wait

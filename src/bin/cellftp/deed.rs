@@ -75,12 +75,14 @@ fn described(command: &Command) -> (&'static str, Option<String>) {
         Command::Ls(ls) => ("ls", path(&ls.path)),
         Command::Size { path: of } => ("size", path(of)),
         Command::Stat { path: of } => ("stat", path(of)),
-        Command::Du { path: of } => ("du", path(of)),
+        Command::Du { path: of, .. } => ("du", path(of)),
         Command::Mkdir { path: of, .. } => ("mkdir", path(of)),
         Command::Rmdir { path: of, .. } => ("rmdir", path(of)),
         Command::Rm(rm) => ("rm", rm.paths.first().and_then(path)),
         Command::Cancel { operation, .. } => ("cancel", Some(operation.clone())),
         Command::Status => ("status", None),
+        Command::Profiles => ("profiles", None),
+        Command::Version => ("version", None),
         Command::Usage => ("usage", None),
         Command::Queue { .. } => ("queue", None),
         Command::Events { .. } => ("events", None),
@@ -96,12 +98,20 @@ fn of_transfers(command: &TransferCommand) -> (&'static str, Option<String>) {
         TransferCommand::Put(given) => ("transfer put", Some(given.local.display().to_string())),
         TransferCommand::Get(given) => ("transfer get", Some(given.remote.to_string())),
         TransferCommand::Ls { .. } => ("transfer ls", None),
-        TransferCommand::Show { id, .. } => ("transfer show", Some(id.clone())),
-        TransferCommand::Watch { id, .. } => ("transfer watch", id.clone()),
+        TransferCommand::Show { ids, .. } => ("transfer show", only(ids)),
+        TransferCommand::Watch { ids, .. } => ("transfer watch", only(ids)),
         TransferCommand::Read(given) => ("transfer read", Some(given.id.clone())),
-        TransferCommand::Retry { id, .. } => ("transfer retry", Some(id.clone())),
-        TransferCommand::Cancel { id, .. } => ("transfer cancel", Some(id.clone())),
-        TransferCommand::Rm { id, .. } => ("transfer rm", Some(id.clone())),
+        TransferCommand::Retry { ids, .. } => ("transfer retry", only(ids)),
+        TransferCommand::Cancel { ids, .. } => ("transfer cancel", only(ids)),
+        TransferCommand::Rm { ids, .. } => ("transfer rm", only(ids)),
+    }
+}
+
+/// The one name, where there is one alone.
+fn only(names: &[String]) -> Option<String> {
+    match names {
+        [name] => Some(name.clone()),
+        _ => None,
     }
 }
 

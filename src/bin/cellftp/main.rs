@@ -1,10 +1,12 @@
 //! `cellftp`: moves files over the cellular module that `cellftpd` owns.
 
+mod about;
 mod advice;
 mod aim;
 mod args;
 mod arrival;
 mod batch;
+mod completion;
 mod deed;
 mod descriptor;
 mod destination;
@@ -32,6 +34,7 @@ mod sending;
 mod service;
 mod status;
 mod sync;
+mod table;
 mod transfer;
 mod transfer_text;
 mod tree;
@@ -44,6 +47,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
+use clap_complete::env::Shells;
+use clap_complete::{CompleteEnv, Shell};
 use rustix::process::Signal;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
@@ -57,7 +62,13 @@ use failure::Failure;
 /// else than the daemon. Each call ends by itself before, and says what was under way.
 const GRACE: Duration = Duration::from_secs(3);
 
+/// The variable by which a shell asks for completions.
+const ASKED: &str = "CELLFTP_COMPLETE";
+
 fn main() -> ExitCode {
+    CompleteEnv::with_factory(Args::command)
+        .var(ASKED)
+        .complete();
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(words) => return said(&words),
@@ -110,19 +121,26 @@ fn is_json(words: impl Iterator<Item = OsString>) -> bool {
 
 /// Runs a command that needs no daemon.
 fn papers(command: &Command) -> Option<Result<(), Failure>> {
-    let mut program = Args::command();
     match command {
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut program, "cellftp", &mut script);
-            Some(output::write(&script))
-        }
+        Command::Completions { shell } => Some(completions(*shell)),
         Command::Man { directory } => {
-            let written = clap_mangen::generate_to(program, directory);
+            let written = clap_mangen::generate_to(Args::command(), directory);
             Some(written.map_err(|source| Failure::local(directory, source)))
         }
         _ => None,
     }
+}
+
+/// Prints what has a shell ask this program for completions.
+fn completions(shell: Shell) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    let name = shell.to_string();
+    let shells = Shells::builtins();
+    let completer = shells
+        .completer(&name)
+        .ok_or_else(|| Failure::Usage(format!("there are no completions for {name}")))?;
+    completer.write_registration(ASKED, "cellftp", "cellftp", "cellftp", &mut script)?;
+    output::write(&script)
 }
 
 fn work(args: Args) -> Result<(), Failure> {
@@ -258,13 +276,17 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Get(get) => get::run(&args, get, &client).await,
         Command::Cat { paths } => get::cat(&args, paths, &client).await,
         Command::Sync { command } => sync::run(&args, command, &client).await,
-        Command::Ls(ls) if ls.recursive => tree::ls(&args, &ls.path, &client).await,
+        Command::Ls(ls) if ls.recursive => tree::ls(&args, ls, &client).await,
         Command::Ls(ls) => ls::run(&args, ls, &client).await,
         Command::Transfer { command } => transfer::run(&args, command, &client).await,
         Command::Module { command } => module::run(&args, command, &client).await,
         Command::Size { path } => files::size(&args, path, &client).await,
         Command::Stat { path } => ls::stat(&args, path, &client).await,
-        Command::Du { path } => tree::du(&args, path, &client).await,
+        Command::Du {
+            path,
+            human_readable,
+            ..
+        } => tree::du(&args, path, *human_readable, &client).await,
         Command::Mkdir {
             path,
             parents: true,
@@ -276,6 +298,8 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Rm(rm) => files::rm(&args, &rm.paths, &client).await,
         Command::Cancel { operation, .. } => queue::cancel(&args, operation, &client).await,
         Command::Status => status::run(&args, &client).await,
+        Command::Profiles => about::profiles(&args, &client).await,
+        Command::Version => about::version(&args, &client).await,
         Command::Usage => usage::run(&args, &client).await,
         Command::Queue { .. } => queue::run(&args, &client).await,
         Command::Events { .. } => events::run(&args, &client).await,

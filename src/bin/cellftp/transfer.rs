@@ -6,13 +6,14 @@ use serde_json::json;
 use crate::aim::file_name;
 use crate::args::{Args, TransferCommand, TransferGet, TransferPut, TransferRead, Whose};
 use crate::arrival::Arrival;
+use crate::deed::Deed;
 use crate::failure::{Failure, told};
 use crate::files::is_checked;
 use crate::meter::Meter;
-use crate::output::{Plain, print};
+use crate::output::{Plain, print, report, words};
 use crate::pair;
 use crate::put::{hash, open};
-use crate::transfer_text::{line, value};
+use crate::transfer_text::{line, overview, value};
 use cellftp::client::watch_transfers_response::Event;
 use cellftp::client::{
     Client, Error, IfExists, OnFailure, ServerPath, Transfer, TransferFilter, TransferRemoval,
@@ -28,21 +29,107 @@ pub(crate) async fn run(
         TransferCommand::Put(given) => put(args, given, client).await,
         TransferCommand::Get(given) => get(args, given, client).await,
         TransferCommand::Ls { whose } => {
-            let transfers = client.transfers_where(&filter(args)).await?;
-            let text = transfers.iter().map(|transfer| line_of(whose, transfer));
-            let text: String = text.collect();
+            let mut transfers = client.transfers_where(&filter(args)).await?;
+            transfers.sort_by_key(|transfer| {
+                let made = transfer.create_time.unwrap_or_default();
+                (made.seconds, made.nanos, transfer.transfer_id.clone())
+            });
+            let text = overview(&transfers, whose.principal.is_some());
             print(args.json, text, || transfers.iter().map(value).collect())
         }
-        TransferCommand::Show { id, .. } => show(args, &client.transfer(id).await?),
-        TransferCommand::Watch { id: Some(id), .. } => watch(args, id, client).await,
-        TransferCommand::Watch { id: None, whose } => watch_all(args, whose, client).await,
-        TransferCommand::Read(given) => read(args, given, client).await,
-        TransferCommand::Retry { id, .. } => tell(args, &client.retry_transfer(id).await?),
-        TransferCommand::Cancel { id, .. } => show(args, &client.cancel_transfer(id).await?),
-        TransferCommand::Rm { id, .. } => {
-            client.delete_transfer(id).await?;
-            print(args.json, "", || json!({ "transfer_id": id }))
+        TransferCommand::Show { ids, .. } => {
+            each(args, ids, async |id| {
+                show(args, &client.transfer(id).await?)
+            })
+            .await
         }
+        TransferCommand::Watch { ids, whose } if ids.is_empty() => {
+            watch_all(args, whose, client).await
+        }
+        TransferCommand::Watch { ids, .. } => {
+            each(args, ids, async |id| watch(args, id, client).await).await
+        }
+        TransferCommand::Read(given) => read(args, given, client).await,
+        TransferCommand::Retry { ids, wait, .. } => {
+            each(args, ids, async |id| {
+                tell(args, &client.retry_transfer(id).await?)
+            })
+            .await?;
+            match wait {
+                true => each(args, ids, async |id| wait_for(args, id, client).await).await,
+                false => Ok(()),
+            }
+        }
+        TransferCommand::Cancel { ids, .. } => {
+            each(args, ids, async |id| {
+                show(args, &client.cancel_transfer(id).await?)
+            })
+            .await
+        }
+        TransferCommand::Rm { ids, .. } => {
+            each(args, ids, async |id| {
+                client.delete_transfer(id).await?;
+                print(args.json, "", || json!({ "transfer_id": id }))
+            })
+            .await
+        }
+    }
+}
+
+/// Does something with each transfer. One that fails does not keep the others from it.
+async fn each(
+    args: &Args,
+    ids: &[String],
+    act: impl AsyncFn(&String) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    if let [id] = ids {
+        return act(id).await;
+    }
+    let mut numbers = std::collections::BTreeSet::new();
+    let mut failed = 0;
+    for id in ids {
+        if let Err(failure) = act(id).await {
+            let deed = Deed {
+                name: Some(id.clone()),
+                ..Deed::of(args)
+            };
+            failure.print(args.json, &deed);
+            numbers.insert(failure.number());
+            failed += 1;
+        }
+    }
+    let mut numbers = numbers.into_iter();
+    match (numbers.next(), numbers.next()) {
+        (None, _) => Ok(()),
+        (Some(number), other) => Err(Failure::Some {
+            failed,
+            all: ids.len(),
+            number: if other.is_none() { number } else { 1 },
+        }),
+    }
+}
+
+/// Waits until a transfer is over, and shows its end.
+async fn wait_for(args: &Args, id: &str, client: &Client) -> Result<(), Failure> {
+    let mut watch = client.watch_transfer(id).await?;
+    let meter = Meter::of(args, None);
+    let mut last = None;
+    while let Some(transfer) = watch.next().await? {
+        if let Some(size) = transfer.size.and_then(|size| u64::try_from(size).ok()) {
+            meter.size(size);
+        }
+        let word = words(transfer.state().as_str_name(), "TRANSFER_STATE_");
+        let moved = u64::try_from(transfer.attempt_moved_bytes).unwrap_or_default();
+        meter.at(&word, moved);
+        last = Some(transfer);
+    }
+    meter.end();
+    match last {
+        Some(transfer) if transfer.end_time.is_some() => {
+            report(args, line(&transfer), || value(&transfer))?;
+            outcome(&transfer)
+        }
+        Some(_) | None => Err(Error::Incomplete.into()),
     }
 }
 
@@ -85,7 +172,11 @@ async fn put(args: &Args, given: &TransferPut, client: &Client) -> Result<(), Fa
     if is_checked(args, &name, &transfer)? {
         return Ok(());
     }
-    tell(args, &transfer?)
+    let transfer = transfer?;
+    if given.wait {
+        return wait_for(args, &transfer.transfer_id, client).await;
+    }
+    tell(args, &transfer)
 }
 
 /// The remote name.
@@ -104,7 +195,11 @@ async fn get(args: &Args, given: &TransferGet, client: &Client) -> Result<(), Fa
     if is_checked(args, &ServerPath::from(&id), &transfer)? {
         return Ok(());
     }
-    tell(args, &transfer?)
+    let transfer = transfer?;
+    if given.wait {
+        return wait_for(args, &transfer.transfer_id, client).await;
+    }
+    tell(args, &transfer)
 }
 
 async fn watch(args: &Args, id: &str, client: &Client) -> Result<(), Failure> {

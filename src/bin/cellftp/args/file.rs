@@ -4,11 +4,12 @@ use std::ffi::OsString;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 
-use clap::{Subcommand, ValueHint};
+use clap::{ArgAction, Subcommand, ValueHint};
 
 use super::asking::Asking;
 use super::choice::{Check, Existing, Grown, OnServer, Remains};
 use super::value::server_path;
+use crate::completion::remote;
 use cellftp::client::ServerPath;
 
 #[derive(Debug, clap::Args)]
@@ -19,11 +20,11 @@ pub(crate) struct Put {
     pub(crate) names: Vec<PathBuf>,
 
     /// Path on the server for one file, whatever is here under that name
-    #[arg(long, value_name = "REMOTE", conflicts_with = "target_directory", value_parser = server_path())]
+    #[arg(long, value_name = "REMOTE", conflicts_with = "target_directory", value_parser = server_path(), add = remote())]
     pub(crate) to: Option<ServerPath>,
 
     /// Directory on the server that all names go to, whatever is here under its name
-    #[arg(short, long, value_name = "DIRECTORY", value_parser = server_path())]
+    #[arg(short, long, value_name = "DIRECTORY", value_parser = server_path(), add = remote())]
     pub(crate) target_directory: Option<ServerPath>,
 
     /// Send directories with all that is below them, and make the directories that are not there
@@ -67,7 +68,7 @@ pub(crate) struct Get {
     /// Files to fetch, and where they go: REMOTE, REMOTE LOCAL, or REMOTE... DIRECTORY. *, ? and [...]
     /// stand for names on the server; quote them, so that the shell leaves them alone. A backslash
     /// before one of them makes it a part of the name. LOCAL - is standard output
-    #[arg(value_name = "REMOTE", required = true, num_args = 1..)]
+    #[arg(value_name = "REMOTE", required = true, num_args = 1.., add = remote())]
     pub(crate) names: Vec<OsString>,
 
     /// File or directory for one file, whatever is here under the name of REMOTE
@@ -124,7 +125,7 @@ pub(crate) struct Landing {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Rm {
     /// Paths on the server
-    #[arg(required = true, value_parser = server_path())]
+    #[arg(required = true, value_parser = server_path(), add = remote())]
     pub(crate) paths: Vec<ServerPath>,
 
     /// Remove directories as well, with all that is below them; asks before
@@ -140,14 +141,38 @@ pub(crate) struct Rm {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(disable_help_flag = true)]
 pub(crate) struct Ls {
     /// List all directories below it as well
     #[arg(short = 'R', long)]
     pub(crate) recursive: bool,
 
+    #[command(flatten)]
+    pub(crate) form: Listing,
+
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
+
     /// Directory on the server; without it, the session's or the login directory
-    #[arg(default_value = "", value_parser = server_path())]
+    #[arg(default_value = "", value_parser = server_path(), add = remote())]
     pub(crate) path: ServerPath,
+}
+
+/// How the lines of a listing look.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(crate) struct Listing {
+    /// Sizes as 1.4K and 2.3M, which count by 1024
+    #[arg(short = 'h', long)]
+    pub(crate) human_readable: bool,
+
+    /// Names alone, one on a line
+    #[arg(short = '1', conflicts_with_all = ["human_readable", "long"])]
+    pub(crate) one: bool,
+
+    /// Kind, permissions, size, time and name, as without this option
+    #[arg(short, long)]
+    long: bool,
 }
 
 /// Makes one directory tree like another, in one direction.
@@ -166,7 +191,7 @@ pub(crate) struct SyncUp {
     pub(crate) local: PathBuf,
 
     /// Directory on the server; it is made where it is not there
-    #[arg(value_parser = server_path())]
+    #[arg(value_parser = server_path(), add = remote())]
     pub(crate) remote: ServerPath,
 
     #[command(flatten)]
@@ -180,7 +205,7 @@ pub(crate) struct SyncUp {
 #[derive(Debug, clap::Args)]
 pub(crate) struct SyncDown {
     /// Directory on the server
-    #[arg(value_parser = server_path())]
+    #[arg(value_parser = server_path(), add = remote())]
     pub(crate) remote: ServerPath,
 
     /// Directory here; it is made where it is not there
