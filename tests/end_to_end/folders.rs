@@ -8,15 +8,13 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
-
 use crate::support::servers::{Options, Security, Server, ServerKind};
 use crate::support::site::{Family, Site};
 use crate::support::{tools, wait};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Files of the tree.
-const FILES: usize = 500;
+pub(crate) const FILES: usize = 500;
 
 /// Commands that the module carries out on the network.
 const NETWORK: [&str; 8] = [
@@ -46,7 +44,7 @@ fn odd_name(n: usize) -> Vec<u8> {
     }
 }
 
-fn content(n: usize) -> Vec<u8> {
+pub(crate) fn content(n: usize) -> Vec<u8> {
     let line = format!("{n}: \x1a\x03 line of a small file\r\nOK\r\n");
     line.bytes().cycle().take(n * 7).collect()
 }
@@ -82,7 +80,7 @@ fn tree(top: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
     all
 }
 
-fn assert_same(one: &Path, other: &Path) {
+pub(crate) fn assert_same(one: &Path, other: &Path) {
     let (one, other) = (tree(one), tree(other));
     let names =
         |tree: &BTreeMap<PathBuf, Option<Vec<u8>>>| tree.keys().cloned().collect::<Vec<_>>();
@@ -107,7 +105,7 @@ fn commands(site: &Site) -> BTreeMap<&'static str, usize> {
     counts
 }
 
-fn command(site: &Site, words: &[&OsStr]) -> Command {
+pub(crate) fn command(site: &Site, words: &[&OsStr]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cellftp"));
     command
         .args(["--profile", "server", "--socket"])
@@ -121,7 +119,7 @@ fn run(site: &Site, words: &[&str]) -> Output {
     command(site, &words).output().expect("cellftp starts")
 }
 
-fn said(site: &Site, words: &[&str]) -> String {
+pub(crate) fn said(site: &Site, words: &[&str]) -> String {
     let output = run(site, words);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "cellftp {words:?}: {errors}");
@@ -129,14 +127,14 @@ fn said(site: &Site, words: &[&str]) -> String {
 }
 
 /// Runs a command that must fail: its exit code and what it says.
-fn failed(site: &Site, words: &[&str]) -> (i32, String) {
+pub(crate) fn failed(site: &Site, words: &[&str]) -> (i32, String) {
     let output = run(site, words);
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!errors.is_empty(), "cellftp {words:?} says nothing");
     (output.status.code().expect("an exit code"), errors)
 }
 
-fn server() -> Server {
+pub(crate) fn server() -> Server {
     let kind = if ServerKind::Vsftpd.runs_here() {
         ServerKind::Vsftpd
     } else {
@@ -255,154 +253,6 @@ fn a_sync_makes_one_tree_like_the_other_and_deletes_nothing_unless_it_is_told_to
         &["sync", "down", "--checksum", "--delete", &remote, down],
     );
     assert_same(&here, &back);
-}
-
-#[test]
-fn names_mean_what_a_person_means_and_errors_begin_with_them() {
-    if !tools::wanted("names_mean_what_a_person_means_and_errors_begin_with_them") {
-        return;
-    }
-    let server = server();
-    let site = Site::start(Family::Sim7600, &[("server", &server)]);
-    let here = site.scratch("here");
-    fs::create_dir(&here).expect("writable");
-    for name in ["a.csv", "b.csv", "c.txt"] {
-        fs::write(here.join(name), name).expect("writable");
-    }
-    let path = |name: &str| here.join(name).to_str().expect("UTF-8").to_owned();
-    let (a, b, c) = (path("a.csv"), path("b.csv"), path("c.txt"));
-    let day = server.remote("day");
-
-    // As a shell expands `put *.csv` and `put *`.
-    let put = |words: &[&str]| {
-        let mut command = command(&site, &[]);
-        command
-            .current_dir(&here)
-            .args(words)
-            .output()
-            .expect("cellftp starts")
-    };
-    assert_eq!(put(&["put", "a.csv", "b.csv"]).status.code(), Some(2));
-    assert_eq!(
-        put(&["put", "a.csv", "b.csv", "c.txt"]).status.code(),
-        Some(2)
-    );
-    assert_eq!(
-        failed(&site, &["put", &a, &b]).0,
-        2,
-        "two names of one directory here"
-    );
-    assert_eq!(fs::read(&b).expect("it stays"), b"b.csv");
-
-    assert_eq!(said(&site, &["mkdir", "-p", &format!("{day}/x/y")]), "");
-    said(&site, &["mkdir", "-p", &format!("{day}/x/y")]);
-    said(&site, &["put", &a, &b, &format!("{day}/")]);
-    said(&site, &["put", "-t", &format!("{day}/x"), &c]);
-    assert_eq!(
-        fs::read(server.local("day/b.csv")).expect("it came"),
-        b"b.csv"
-    );
-    assert_eq!(
-        fs::read(server.local("day/x/c.txt")).expect("it came"),
-        b"c.txt"
-    );
-
-    let back = site.scratch("back");
-    fs::create_dir(&back).expect("writable");
-    let down = back.to_str().expect("UTF-8");
-    said(
-        &site,
-        &[
-            "get",
-            &format!("{day}/*.csv"),
-            &format!("{day}/x/[c]*"),
-            down,
-        ],
-    );
-    assert_same(&here, &back);
-    assert_eq!(
-        said(
-            &site,
-            &["cat", &format!("{day}/a.csv"), &format!("{day}/b.csv")]
-        ),
-        "a.csvb.csv"
-    );
-    // A directory is called one, in both directions, and one name that fails does not keep the others.
-    for (words, said) in [
-        (
-            ["get", &day, down],
-            format!("cellftp: get {day}: is a directory on server\n"),
-        ),
-        (
-            ["put", &a, &day],
-            format!("cellftp: put {day}: is a directory on server\n"),
-        ),
-        (
-            ["put", down, &format!("{day}/z")],
-            format!("cellftp: put {down}: is a directory here\n"),
-        ),
-    ] {
-        let (code, told) = failed(&site, &words);
-        assert_eq!(code, 4, "{told}");
-        assert!(told.starts_with(&said) && told.contains("-"), "{told}");
-    }
-    let missing = format!("{day}/nothere");
-    let (code, told) = failed(&site, &["get", &missing]);
-    assert_eq!(code, 3);
-    assert!(
-        told.starts_with(&format!("cellftp: get {missing}: no such file on server\n")),
-        "{told}"
-    );
-    let last = told.lines().last().expect("a line");
-    assert!(
-        last.contains("[FILE_NOT_FOUND, AT+CFTPS") && last.contains("code 9"),
-        "{told}"
-    );
-    let (code, told) = failed(&site, &["get", &missing, &format!("{day}/b.csv"), down]);
-    assert_eq!(code, 3);
-    assert!(told.contains("1 of 2 failed"), "{told}");
-    let (code, told) = failed(&site, &["put", "nofile", &day]);
-    assert_eq!(
-        (code, told.as_str()),
-        (3, "cellftp: put nofile: no such file or directory here\n")
-    );
-    for words in [
-        ["--json", "get"].as_slice(),
-        &["get", "--json", "--no-such-option"],
-    ] {
-        let (code, told) = failed(&site, words);
-        let told: Value = serde_json::from_str(&told).expect("JSON");
-        assert_eq!((code, &told["error"]["exit_code"]), (2, &Value::from(2)));
-    }
-}
-
-#[test]
-fn a_file_goes_on_where_its_bytes_prove_it() {
-    if !tools::wanted("a_file_goes_on_where_its_bytes_prove_it") {
-        return;
-    }
-    let server = server();
-    let site = Site::start(Family::Sim7600, &[("server", &server)]);
-    let whole: Vec<u8> = (0..FILES).flat_map(content).take(200_000).collect();
-    server.place("log", &whole);
-    let (here, remote) = (site.scratch("log"), server.remote("log"));
-    let local = here.to_str().expect("UTF-8");
-    let get = ["get", "-C", &remote, local];
-    fs::write(&here, &whole[..70_000]).expect("writable");
-    let told = said(&site, &get);
-    assert!(
-        told.contains("went on at byte 70000, 130000 bytes have come"),
-        "{told}"
-    );
-    assert!(fs::read(&here).expect("it is there") == whole);
-    assert!(said(&site, &get).contains(" 0 bytes have come"));
-    let other = [&whole[..69_999], b"!"].concat();
-    for here_is in [other, [&whole[..], b"more"].concat()] {
-        fs::write(&here, &here_is).expect("writable");
-        let (code, told) = failed(&site, &get);
-        assert!(code == 7 && told.contains("without -C"), "{told}");
-        assert!(fs::read(&here).expect("it stays") == here_is);
-    }
 }
 
 fn start(site: &Site, words: &[&str]) -> Child {

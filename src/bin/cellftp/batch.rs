@@ -51,7 +51,6 @@ impl<'a> Batch<'a> {
     pub(crate) fn done(&mut self, path: &str, bytes: u64, value: impl FnOnce() -> Value) {
         self.moved += 1;
         self.bytes += bytes;
-        self.meter.over(bytes);
         self.tell(&format!("{}: {bytes} bytes", Plain(path)), value);
     }
 

@@ -35,6 +35,7 @@ mod service;
 mod status;
 mod sync;
 mod table;
+mod telling;
 mod transfer;
 mod transfer_text;
 mod tree;

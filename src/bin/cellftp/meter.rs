@@ -27,6 +27,8 @@ struct State {
     word: String,
     /// Files that are over, and all of them; unless there is one.
     files: Option<(usize, usize)>,
+    /// Files of the call under way that have been moved.
+    begun: usize,
     /// Bytes of files that are over, those of the one under way, and all of them.
     before: u64,
     now: u64,
@@ -57,6 +59,7 @@ impl Meter {
             form,
             word: "waiting".into(),
             files: None,
+            begun: 0,
             before: 0,
             now: 0,
             all: size,
@@ -90,12 +93,24 @@ impl Meter {
 
     /// A file of so many bytes is over.
     pub(crate) fn over(&self, bytes: u64) {
+        self.over_many(1, bytes);
+    }
+
+    /// A call of so many files and bytes is over.
+    pub(crate) fn over_many(&self, files: usize, bytes: u64) {
         let mut state = self.0.lock();
         (state.before, state.now) = (state.before + bytes, 0);
+        state.begun = 0;
         if let Some((over, _)) = &mut state.files {
-            *over += 1;
+            *over += files;
         }
         state.draw();
+    }
+
+    /// A call of many files has come so far: files, and bytes of all of them.
+    pub(crate) fn many(&self, files: usize, report: &OperationProgress) {
+        self.0.lock().begun = files;
+        self.told("sending", report);
     }
 
     /// What the daemon reports. `word` is what is done with the bytes.
@@ -151,6 +166,10 @@ impl State {
                 let _ = writeln!(io::stderr().lock(), "cellftp: {line}");
             }
             Form::Bar(bar) => {
+                let files = self
+                    .files
+                    .map(|(over, all)| format!("{}/{all} ", over + self.begun));
+                bar.set_message(format!("{}{}", files.unwrap_or_default(), self.word));
                 let style = (columns() >= WIDE, all.is_some());
                 if self.style != Some(style) {
                     self.style = Some(style);
@@ -161,8 +180,6 @@ impl State {
                 if let Some(all) = all {
                     bar.set_length(all);
                 }
-                let files = self.files.map(|(over, all)| format!("{over}/{all} "));
-                bar.set_message(format!("{}{}", files.unwrap_or_default(), self.word));
                 bar.set_position(all.map_or(bytes, |all| bytes.min(all)));
                 bar.tick();
             }
@@ -174,7 +191,7 @@ impl State {
         let bytes = HumanBytes(self.before + self.now);
         let files = self
             .files
-            .map(|(over, all)| format!("{over} of {all} files, "));
+            .map(|(over, all)| format!("{} of {all} files, ", over + self.begun));
         let all = self.all.map(|all| format!(" of {}", HumanBytes(all)));
         format!(
             "{}, {}{bytes}{}",
@@ -212,7 +229,8 @@ mod tests {
         let mut state = State {
             form: Form::Nothing,
             word: "sending".into(),
-            files: Some((12, 500)),
+            files: Some((10, 500)),
+            begun: 2,
             before: 1024,
             now: 1024,
             all: Some(4096),

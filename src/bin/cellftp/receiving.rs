@@ -175,6 +175,7 @@ fn end(open: Open, sent: &Bytes, batch: &mut Batch<'_>) -> Result<(), Failure> {
     }
     let local = open.arrival.keep()?.display().to_string();
     let bytes = open.bytes;
+    batch.meter.over(bytes);
     batch.done(
         &local,
         bytes,

@@ -126,14 +126,24 @@ impl Sending<'_> {
             on_failure: self.how.on_failure.into(),
         };
         let meter = batch.meter.clone();
+        // Where each file ends in the bytes of the call. Results come at the end, when sizes were compared.
+        let ends: Vec<u64> = files
+            .iter()
+            .scan(0, |end, file| {
+                *end += file.size;
+                Some(*end)
+            })
+            .collect();
         let called = self
             .client
             .put_files(
                 &self.target,
                 options,
                 stream,
-                // The bytes of files that are over are counted by their results.
-                |report| meter.told("sending", &without_bytes(report)),
+                |report| {
+                    let moved = u64::try_from(report.moved_bytes).unwrap_or_default();
+                    meter.many(ends.partition_point(|end| *end <= moved), report);
+                },
                 |result| {
                     let index = usize::try_from(result.index).unwrap_or(usize::MAX);
                     let place = read.lock().sent.get(index).copied();
@@ -144,6 +154,10 @@ impl Sending<'_> {
             )
             .await;
         let read = std::mem::take(&mut *read.lock());
+        batch.meter.over_many(
+            files.len() - read.grown.len(),
+            ends.last().copied().unwrap_or_default(),
+        );
         for (place, error) in read.failed {
             if let Some(file) = files.get(place) {
                 batch.fail(&Failure::local(&file.local, error));
@@ -193,6 +207,7 @@ impl Sending<'_> {
             return Ok(());
         }
         let size = u64::try_from(result.size).unwrap_or_default();
+        batch.meter.over(size);
         batch.done(&remote, size, || {
             json!({
                 "path": remote,
@@ -222,7 +237,6 @@ fn is_over(file: &Outgoing, result: PutFileResult, batch: &mut Batch<'_>) {
             path: file.local.display().to_string(),
             source: told(failure),
         });
-        batch.meter.over(file.size);
         return;
     }
     let remote = file.remote.to_string();
@@ -265,15 +279,6 @@ pub(crate) fn ends_all(failure: &Failure) -> bool {
         "PROFILE_NOT_FOUND" | "PROFILE_NOT_ALLOWED" | "SESSION_NOT_FOUND" | "LOGIN_REFUSED"
     );
     of_all || matches!(failure.number(), 5 | 6 | 8)
-}
-
-fn without_bytes(
-    report: &cellftp::client::OperationProgress,
-) -> cellftp::client::OperationProgress {
-    cellftp::client::OperationProgress {
-        moved_bytes: 0,
-        ..report.clone()
-    }
 }
 
 #[cfg(test)]
