@@ -78,6 +78,14 @@ fn names_mean_what_a_person_means_and_errors_begin_with_them() {
         ),
         "a.csvb.csv"
     );
+    // A pattern that goes to one file here stands for one name there.
+    assert_eq!(
+        said(&site, &["get", &format!("{day}/[a].csv"), "-"]),
+        "a.csv"
+    );
+    let (code, told) = failed(&site, &["get", &format!("{day}/*.csv"), "-"]);
+    assert!(code == 2 && told.contains("stands for 2 names"), "{told}");
+
     // A directory is called one, in both directions, and one name that fails does not keep the others.
     for (words, said) in [
         (

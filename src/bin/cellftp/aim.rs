@@ -22,6 +22,8 @@ pub(crate) enum Aim {
         local: PathBuf,
         /// On the server.
         remote: ServerPath,
+        /// Whether the name on the server is a pattern, which must stand for one name alone.
+        pattern: bool,
     },
     /// Files and directories that keep their names.
     Sent {
@@ -91,6 +93,7 @@ impl Aim {
                 Ok(Self::One {
                     local: local.clone(),
                     remote,
+                    pattern: false,
                 })
             }
             _ if !ends_in_slash => Err(Failure::Usage(format!(
@@ -135,14 +138,19 @@ impl Aim {
                 if get.to.is_none() && get.names.len() > 1 {
                     pair::is_one_file(&local, &remote, "--to", &local.display().to_string())?;
                 }
-                if get.literal || !glob::is_pattern(remote.as_bytes()) {
-                    let name = glob::name_of(remote.as_bytes(), get.literal);
-                    return Ok(Self::One {
-                        local,
-                        remote: name.into(),
-                    });
+                let pattern = !get.literal && glob::is_pattern(remote.as_bytes());
+                if pattern && is_directory {
+                    return Ok(many(names, &local, false));
                 }
-                Ok(many(names, &local, false))
+                let remote = match pattern {
+                    true => remote,
+                    false => glob::name_of(remote.as_bytes(), get.literal).into(),
+                };
+                Ok(Self::One {
+                    local,
+                    remote,
+                    pattern,
+                })
             }
             _ if is_directory => Ok(many(names, &local, false)),
             _ => Err(Failure::Usage(format!(
@@ -250,9 +258,12 @@ mod tests {
         let one = |remote: &str| Aim::One {
             local: ".".into(),
             remote: remote.into(),
+            pattern: false,
         };
         assert_eq!(aim(&["get", r"/a\*"]).unwrap(), one("/a*"));
         assert_eq!(aim(&["get", "--literal", r"/a\*"]).unwrap(), one(r"/a\*"));
         assert!(matches!(aim(&["get", "/a*"]).unwrap(), Aim::Fetched { .. }));
+        let alone = aim(&["get", "/a[1]", "-"]).unwrap();
+        assert!(matches!(alone, Aim::One { pattern: true, .. }), "{alone:?}");
     }
 }

@@ -29,8 +29,19 @@ const TAIL: u64 = 512;
 pub(crate) async fn run(args: &Args, get: &Get, client: &Client) -> Result<(), Failure> {
     let client = client.clone().with_growth(get.growth.into());
     match Aim::of_get(get)? {
-        Aim::One { local, remote } if get.goes_on => go_on(args, &local, &remote, client).await,
-        Aim::One { local, remote } => {
+        Aim::One {
+            local,
+            remote,
+            pattern,
+        } => {
+            let remote = if pattern {
+                alone(args, &client, &remote).await?
+            } else {
+                remote
+            };
+            if get.goes_on {
+                return go_on(args, &local, &remote, client).await;
+            }
             let part = (get.offset, get.length);
             let client = client.with_length(get.length);
             one(args, (&local, &remote), part, &get.landing, &client).await
@@ -46,6 +57,19 @@ pub(crate) async fn run(args: &Args, get: &Get, client: &Client) -> Result<(), F
         } => many(args, get, &names, (&directory, renamed), &client).await,
         // A `get` sends nothing.
         Aim::Sent { .. } => Ok(()),
+    }
+}
+
+/// The one name that a pattern stands for.
+async fn alone(args: &Args, client: &Client, pattern: &ServerPath) -> Result<ServerPath, Failure> {
+    let found = expand(args, &mut Remote::new(args, client)?, pattern).await?;
+    match found.as_slice() {
+        [one] => Ok(one.path.clone()),
+        several => Err(Failure::Usage(format!(
+            "the pattern stands for {} names on {}; several files go to a directory",
+            several.len(),
+            args.place()
+        ))),
     }
 }
 
@@ -294,6 +318,11 @@ pub(crate) fn take(
     let all = [PathBuf::new()].into_iter().chain(tree.directories);
     for directory in all {
         let here = base.join(&directory);
+        // A link here may lead out of the directory. Its files are told of below.
+        let is_out = directory.parent().is_some() && !is_within(base, &here);
+        if is_out && !landing.follow_links {
+            continue;
+        }
         if let Err(error) = fs::create_dir_all(&here) {
             batch.fail(&Failure::local(&here, error));
         }

@@ -51,7 +51,7 @@ impl Meter {
         } else if io::stderr().is_terminal() {
             Form::Bar(ProgressBar::new_spinner())
         } else if args.verbose {
-            Form::Lines(Instant::now())
+            Form::Lines(now())
         } else {
             Form::Nothing
         };
@@ -161,7 +161,7 @@ impl State {
             Form::Nothing => {}
             Form::Lines(last) if last.elapsed() < LINE => {}
             Form::Lines(last) => {
-                *last = Instant::now();
+                *last = now();
                 // Nobody reads it where standard error is closed.
                 let _ = writeln!(io::stderr().lock(), "cellftp: {line}");
             }
@@ -210,6 +210,14 @@ const fn template((wide, known): (bool, bool)) -> &'static str {
         (false, true) => "{msg} {wide_bar} {percent:>3}% {eta}",
         (false, false) => "{msg} {spinner} {bytes} {elapsed}",
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "only a person reads when a line is written; nothing is decided by it"
+)]
+fn now() -> Instant {
+    Instant::now()
 }
 
 /// Columns of the terminal now: it may have been made wider or narrower.

@@ -26,7 +26,7 @@ const WITH_R: &str = "With -r all that is in it is sent.";
 
 pub(crate) async fn run(args: &Args, put: &Put, client: &Client) -> Result<(), Failure> {
     match Aim::of_put(put)? {
-        Aim::One { local, remote } => one(args, &put.how, (&local, &remote), client).await,
+        Aim::One { local, remote, .. } => one(args, &put.how, (&local, &remote), client).await,
         Aim::Sent {
             names,
             directory,

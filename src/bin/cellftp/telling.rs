@@ -91,6 +91,7 @@ impl Failure {
     /// What was done with which name, and why it failed: `get /nothere: no such file on office`.
     pub(crate) fn headline(&self, deed: &Deed) -> String {
         let name = self.name().or(deed.name.as_deref());
+        let name = name.filter(|name| !name.is_empty());
         let name = name.map(|name| format!(" {}", Plain(name)));
         let what = format!("{}{}", deed.verb, name.unwrap_or_default());
         let why = match self {
