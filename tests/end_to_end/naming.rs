@@ -78,6 +78,18 @@ fn names_mean_what_a_person_means_and_errors_begin_with_them() {
         ),
         "a.csvb.csv"
     );
+    // Several trees keep their names; a directory that cannot be made takes its files with it.
+    said(&site, &["mkdir", &server.remote("dax")]);
+    let trees = site.scratch("trees");
+    let into = trees.to_str().expect("UTF-8");
+    said(&site, &["get", "-r", &server.remote("da*"), into]);
+    assert!(trees.join("dax").is_dir() && trees.join("day/x/c.txt").is_file());
+    let (code, told) = failed(&site, &["get", "-r", &day, "/dev/null/x"]);
+    assert!(
+        code != 0 && told.contains("3 files were not moved"),
+        "{told}"
+    );
+
     // A pattern that goes to one file here stands for one name there.
     assert_eq!(
         said(&site, &["get", &format!("{day}/[a].csv"), "-"]),

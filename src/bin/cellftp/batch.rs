@@ -102,7 +102,7 @@ impl<'a> Batch<'a> {
         if files > 0 {
             self.failed += files;
             self.complain(&format!(
-                "cellftp: {files} files were not sent: {}",
+                "cellftp: {files} files were not moved: {}",
                 Plain(why)
             ));
         }

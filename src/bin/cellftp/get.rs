@@ -244,6 +244,8 @@ async fn many(
         } else {
             expand(args, &mut remote, name).await?
         };
+        // Several keep their names.
+        let renamed = renamed && found.len() == 1;
         for Found { path, entry } in found {
             let entry = match entry {
                 None if get.recursive => remote.find(&path).await?,
@@ -327,8 +329,13 @@ pub(crate) fn take(
             batch.fail(&Failure::local(&here, error));
         }
     }
+    let mut lost = 0;
     for file in tree.files {
         let directory = base.join(file.below.parent().unwrap_or(Path::new("")));
+        if fs::symlink_metadata(&directory).is_err() {
+            lost += 1;
+            continue;
+        }
         if !landing.follow_links && !is_within(base, &directory.join("x")) {
             let text = "is a link out of the directory; --follow-links writes there";
             batch.fail(&Failure::local(&directory, std::io::Error::other(text)));
@@ -340,4 +347,5 @@ pub(crate) fn take(
             size: file.size.unwrap_or_default(),
         });
     }
+    batch.lose(lost, "their directories are not here");
 }

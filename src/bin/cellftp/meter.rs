@@ -25,6 +25,8 @@ struct State {
     form: Form,
     /// What happens now, in a word or two.
     word: String,
+    /// Whether it waits for the link.
+    waits: bool,
     /// Files that are over, and all of them; unless there is one.
     files: Option<(usize, usize)>,
     /// Files of the call under way that have been moved.
@@ -58,6 +60,7 @@ impl Meter {
         Self(Arc::new(Mutex::new(State {
             form,
             word: "waiting".into(),
+            waits: true,
             files: None,
             begun: 0,
             before: 0,
@@ -86,6 +89,13 @@ impl Meter {
         let mut state = self.0.lock();
         if state.word != word {
             state.word = word.into();
+        }
+        if std::mem::take(&mut state.waits)
+            && let Form::Bar(bar) = &state.form
+        {
+            // The time in the queue is no part of the rate.
+            bar.reset_elapsed();
+            bar.reset_eta();
         }
         state.now = bytes;
         state.draw();
@@ -126,8 +136,9 @@ impl Meter {
     /// The place in the queue. Bytes stay as they are: another file may have the link.
     pub(crate) fn queued(&self, report: &OperationProgress) {
         let mut state = self.0.lock();
+        state.waits = true;
         state.word = match report.queue_position {
-            0 => "next".into(),
+            0 => "next in line".into(),
             ahead => format!("{ahead} first"),
         };
         state.draw();
@@ -237,6 +248,7 @@ mod tests {
         let mut state = State {
             form: Form::Nothing,
             word: "sending".into(),
+            waits: false,
             files: Some((10, 500)),
             begun: 2,
             before: 1024,
