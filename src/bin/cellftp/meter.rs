@@ -17,6 +17,9 @@ const LINE: Duration = Duration::from_secs(10);
 /// Columns of a terminal from which on a bar has room beside all its numbers.
 const WIDE: u16 = 60;
 
+/// What is said before the daemon has told anything.
+const WAITING: &str = "waiting";
+
 /// The progress of a command. Clones show the same.
 #[derive(Clone)]
 pub(crate) struct Meter(Arc<Mutex<State>>);
@@ -51,7 +54,7 @@ impl Meter {
         let form = if args.json || args.quiet {
             Form::Nothing
         } else if io::stderr().is_terminal() {
-            Form::Bar(ProgressBar::new_spinner())
+            Form::Bar(ProgressBar::new_spinner().with_message(WAITING))
         } else if args.verbose {
             Form::Lines(now())
         } else {
@@ -59,7 +62,7 @@ impl Meter {
         };
         Self(Arc::new(Mutex::new(State {
             form,
-            word: "waiting".into(),
+            word: WAITING.into(),
             waits: true,
             files: None,
             begun: 0,
@@ -177,10 +180,6 @@ impl State {
                 let _ = writeln!(io::stderr().lock(), "cellftp: {line}");
             }
             Form::Bar(bar) => {
-                let files = self
-                    .files
-                    .map(|(over, all)| format!("{}/{all} ", over + self.begun));
-                bar.set_message(format!("{}{}", files.unwrap_or_default(), self.word));
                 let style = (columns() >= WIDE, all.is_some());
                 if self.style != Some(style) {
                     self.style = Some(style);
@@ -188,6 +187,10 @@ impl State {
                         bar.set_style(style);
                     }
                 }
+                let files = self
+                    .files
+                    .map(|(over, all)| format!("{}/{all} ", over + self.begun));
+                bar.set_message(format!("{}{}", files.unwrap_or_default(), self.word));
                 if let Some(all) = all {
                     bar.set_length(all);
                 }
