@@ -314,4 +314,24 @@ fn a_tree_that_is_interrupted_is_taken_up() {
     println!("{had} names were there; then: {told}");
     assert!(told.contains("files there already"), "{told}");
     assert_same(&local, &server.local("up"));
+
+    // The other way: no file is half there, and no name of a part is left.
+    let back = site.scratch("back");
+    let back_name = back.to_str().expect("UTF-8").to_owned();
+    let mut getting = start(&site, &["get", "-r", &remote, &back_name]);
+    wait::until("the first files", wait::START, || {
+        (back.exists() && tree(&back).len() > 10).then_some(())
+    });
+    kill_process(Pid::from_child(&getting), Signal::INT)
+        .expect("it runs, or nobody has waited for it");
+    getting.wait().expect("it ends");
+    let had = tree(&back);
+    let whole = tree(&local);
+    assert!(
+        had.iter()
+            .all(|(name, content)| whole.get(name) == Some(content))
+    );
+    println!("{} names had come", had.len());
+    said(&site, &["sync", "down", &remote, &back_name]);
+    assert_same(&local, &back);
 }
