@@ -50,6 +50,7 @@ pub struct Client {
     pub(super) yields: YieldPolicy,
     pub(super) growth: Growth,
     pub(super) length: Option<NonZeroU64>,
+    pub(super) tail: Bytes,
     pub(super) options: CallOptions,
     pub(super) transfer_options: TransferOptions,
     pub(super) principal: String,
@@ -116,6 +117,7 @@ impl Client {
             yields: YieldPolicy::Unspecified,
             growth: Growth::Unspecified,
             length: None,
+            tail: Bytes::new(),
             options: CallOptions::default(),
             transfer_options: TransferOptions::default(),
             principal: String::new(),
@@ -157,6 +159,14 @@ impl Client {
     #[must_use]
     pub fn with_length(mut self, length: Option<NonZeroU64>) -> Self {
         self.length = length;
+        self
+    }
+
+    /// The same connection, for a Get that goes on at an offset: these are the bytes right before it, at most
+    /// 512. Where the file has others there, the Get is refused with the reason `SOURCE_CHANGED`.
+    #[must_use]
+    pub fn with_tail(mut self, tail: Bytes) -> Self {
+        self.tail = tail;
         self
     }
 

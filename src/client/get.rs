@@ -72,6 +72,7 @@ impl Client {
             priority: self.priority.into(),
             yield_policy: self.yields.into(),
             growth: self.growth.into(),
+            tail: self.tail.clone(),
             length: self
                 .length
                 .map_or(0, |length| i64::try_from(length.get()).unwrap_or(i64::MAX)),

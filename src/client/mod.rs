@@ -46,8 +46,8 @@ pub use crate::proto::{
     RemovedName, RepairEvent, Security, SendAtCommandResponse, SendFromModuleResult,
     ServerVerification, SessionChange, SimState, Stage, StatFileResult, Transfer,
     TransferDirection, TransferOptions, TransferRemoval, TransferState, TransferStorage,
-    TreeFailure, UploadHeader, Verify, WatchEventsResponse, WriteModuleFileResult, YieldPolicy,
-    YieldReason, operation_event, watch_events_response, watch_transfers_response,
+    TreeFailure, UploadHeader, Verify, WalkedEntries, WatchEventsResponse, WriteModuleFileResult,
+    YieldPolicy, YieldReason, operation_event, watch_events_response, watch_transfers_response,
 };
 pub use address::Address;
 pub use connection::{Client, Target};

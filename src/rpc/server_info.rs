@@ -130,6 +130,8 @@ impl From<ProfileInfo> for Profile {
             priority: Priority::from(profile.priority).into(),
             yield_policy: yields.into(),
             name_encoding: profile.code.name().into(),
+            host: profile.host,
+            port: profile.port.into(),
         }
     }
 }

@@ -400,7 +400,12 @@ fn the_manual_and_what_shells_need_are_printed() {
         (CELLFTPD, "cellftpd-check-config.8", "strict", "doctor"),
         (CELLFTPD, "cellftpd.toml.5", ".SS [servers.NAME]", "doctor"),
         (CELLFTP, "cellftp.1", "CELLFTP_PROFILE", "put"),
-        (CELLFTP, "cellftp-module-fetch.1", "drive", "rmdir"),
+        (
+            CELLFTP,
+            "cellftp-module-fetch.1",
+            "drive",
+            "CELLFTP_COMPLETE",
+        ),
     ] {
         let written = run(program, &["man", &directory]);
         assert!(written.status.success(), "{}", text(&written.stderr));

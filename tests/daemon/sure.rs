@@ -102,7 +102,9 @@ fn a_put_whose_outcome_was_lost_is_no_success() {
     let output = put(PutState::Indeterminate, &[]);
     assert!(text(&output.stdout).contains("outcome unknown"));
     let said = failed(9, output);
-    assert!(said.contains("/a.bin: it is not sure"), "{said}");
+    let began =
+        "cellftp: put /a.bin: sent, and nobody can tell whether it arrived\n  it is not sure\n";
+    assert!(said.starts_with(began), "{said}");
     assert!(said.contains("`cellftp size`"), "{said}");
 
     let output = put(PutState::Indeterminate, &["--json"]);

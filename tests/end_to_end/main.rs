@@ -14,6 +14,7 @@
 
 mod abort;
 mod command_line;
+mod commands;
 mod content;
 mod crash;
 mod disk;
@@ -22,15 +23,18 @@ mod doors;
 mod durable;
 mod errors;
 mod field;
+mod folders;
 mod languages;
 mod line;
 mod long;
 mod many;
 mod module;
 mod moods;
+mod naming;
 mod outbox;
 mod parity;
 mod pieces;
+mod progress;
 mod round_trip;
 mod servers;
 mod sharing;

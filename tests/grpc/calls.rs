@@ -208,6 +208,7 @@ async fn the_daemon_tells_what_it_is_and_whom_it_takes_the_caller_for() {
         ("here", proto::Security::None)
     );
     assert_eq!(here.access(), proto::ProfileAccess::Write);
+    assert!(!here.host.is_empty() && here.port > 0, "{here:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

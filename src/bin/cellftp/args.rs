@@ -11,14 +11,15 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgAction, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::exit::Failure;
+use crate::completion::{profiles, remote};
+use crate::failure::Failure;
 pub(crate) use asking::{Asking, Whose};
 use cellftp::client::{Address, Credentials, Error, Priority, ServerPath, Target};
 pub(crate) use choice::{Check, Existing, OnServer, Remains, Urgency, Yields};
-pub(crate) use file::{Get, Landing, Ls, Put, Rm};
+pub(crate) use file::{Get, Landing, Listing, Ls, Put, Rm, SyncCommand, SyncDown, SyncUp, Writing};
 pub(crate) use module::{ModuleCommand, ModuleGet, ModulePut, ServiceCommand};
 pub(crate) use transfer::{TransferCommand, TransferGet, TransferPut, TransferRead};
 pub(crate) use value::{is_standard_stream, label};
@@ -54,7 +55,7 @@ pub(crate) struct Args {
     key: Option<PathBuf>,
 
     /// Server profile of the daemon's configuration
-    #[arg(short, long, global = true, env = "CELLFTP_PROFILE")]
+    #[arg(short, long, global = true, env = "CELLFTP_PROFILE", add = profiles())]
     profile: Option<String>,
 
     /// Open session of the daemon; goes before a profile
@@ -83,41 +84,78 @@ pub(crate) struct Args {
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
+    /// Tell more: each of many files, and in a pipe the progress every 10 s
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+
+    /// Tell nothing but errors, and what was asked for
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Write a local file to the server
+    /// Send files and directories to the server
     Put(Put),
-    /// Read a file of the server
+    /// Fetch files and directories of the server
     Get(Get),
+    /// Make a directory like another, in one direction: what has the same size is left alone
+    Sync {
+        #[command(subcommand)]
+        command: SyncCommand,
+    },
+    /// Write files of the server to standard output
+    Cat {
+        /// Paths on the server
+        #[arg(required = true, value_parser = server_path(), add = remote())]
+        paths: Vec<ServerPath>,
+    },
     /// List a directory of the server
     Ls(Ls),
     /// Show the size of a file of the server, in bytes
     Size {
         /// Path on the server
-        #[arg(value_parser = server_path())]
+        #[arg(value_parser = server_path(), add = remote())]
         path: ServerPath,
     },
     /// Show what a name on the server is
     Stat {
         /// Path on the server
-        #[arg(value_parser = server_path())]
+        #[arg(value_parser = server_path(), add = remote())]
         path: ServerPath,
     },
     /// Show how many bytes the files of a directory and of all below it have
+    #[command(disable_help_flag = true)]
     Du {
+        /// The sum as 1.4K or 2.3M, which count by 1024
+        #[arg(short = 'h', long)]
+        human_readable: bool,
+
+        /// Print help
+        #[arg(long, action = ArgAction::Help)]
+        help: Option<bool>,
+
         /// Directory on the server; without it, the session's or the login directory
-        #[arg(default_value = "", value_parser = server_path())]
+        #[arg(default_value = "", value_parser = server_path(), add = remote())]
         path: ServerPath,
     },
     /// Make a directory on the server
     Mkdir {
         /// Path on the server
-        #[arg(value_parser = server_path())]
+        #[arg(value_parser = server_path(), add = remote())]
         path: ServerPath,
+
+        /// Make the directories around it as well; nothing is wrong where it is there
+        #[arg(short = 'p', long)]
+        parents: bool,
+
+        // The same value as that of the whole program, whose `-p` means `--parents` here.
+        /// Server profile of the daemon's configuration
+        #[arg(long, env = "CELLFTP_PROFILE", add = profiles())]
+        profile: Option<String>,
 
         #[command(flatten)]
         asking: Asking,
@@ -125,7 +163,7 @@ pub(crate) enum Command {
     /// Remove an empty directory of the server
     Rmdir {
         /// Path on the server
-        #[arg(value_parser = server_path())]
+        #[arg(value_parser = server_path(), add = remote())]
         path: ServerPath,
 
         #[command(flatten)]
@@ -152,6 +190,10 @@ pub(crate) enum Command {
         /// FtpsService, TransferService, ModuleStorageService or ModemService; without it, the daemon as a whole
         service: Option<String>,
     },
+    /// Show the server profiles that you may use
+    Profiles,
+    /// Show the versions of this program and of the daemon, and who the daemon takes you for
+    Version,
     /// Show how much data has moved, and what is allowed
     Usage,
     /// Show the operation on the link and those that wait
@@ -217,6 +259,14 @@ impl Args {
         Ok(Some(Credentials::from_pem(&ca, &certificate, &key)))
     }
 
+    /// Where names on the server are, for people: the profile, or words for a session.
+    pub(crate) fn place(&self) -> &str {
+        match (&self.session, &self.profile) {
+            (None, Some(profile)) => profile,
+            (Some(_), _) | (None, None) => "the server",
+        }
+    }
+
     /// The profile, for commands that take no session.
     pub(crate) fn profile(&self) -> Result<String, Failure> {
         self.profile.clone().ok_or_else(|| {
@@ -252,6 +302,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::aim::Aim;
     use clap::CommandFactory;
 
     #[test]
@@ -271,28 +322,52 @@ mod tests {
     }
 
     #[test]
+    fn mkdir_takes_p_for_parents_as_people_write_it() {
+        let parse = |line: &str| Args::try_parse_from(line.split(' '));
+        for line in [
+            "cellftp mkdir -p /a/b --profile office",
+            "cellftp -p office mkdir -p /a/b",
+        ] {
+            let args = parse(line).unwrap();
+            assert_eq!(args.target().unwrap(), Target::Profile("office".into()));
+            assert!(matches!(args.command, Command::Mkdir { parents: true, .. }));
+        }
+        // No directory `office` is made by mistake.
+        assert!(parse("cellftp mkdir -p office /a/b").is_err());
+    }
+
+    #[test]
     fn a_file_keeps_its_name_where_no_other_is_given() {
         let args = Args::try_parse_from(["cellftp", "get", "/a.bin"]).unwrap();
         let Command::Get(get) = args.command else {
             panic!("a get")
         };
-        assert_eq!(get.local, Path::new("."));
+        let Aim::One { local, .. } = Aim::of_get(&get).unwrap() else {
+            panic!("one file")
+        };
+        assert_eq!(local, Path::new("."));
         let args = Args::try_parse_from(["cellftp", "put", "d/a.bin"]).unwrap();
         let Command::Put(put) = args.command else {
             panic!("a put")
         };
-        assert_eq!(crate::put::remote_name(&put).unwrap(), "a.bin".into());
+        let Aim::One { remote, .. } = Aim::of_put(&put).unwrap() else {
+            panic!("one file")
+        };
+        assert_eq!(remote, "a.bin".into());
     }
 
     #[test]
     fn a_target_is_named_in_one_way() {
         let parse = |line: &str| Args::try_parse_from(line.split(' '));
-        assert!(parse("cellftp put a b --to c").is_err());
-        assert!(parse("cellftp get a b --to c").is_err());
-        let Command::Put(put) = parse("cellftp put a --to b").unwrap().command else {
-            panic!("a put")
+        let aim = |line: &str| match parse(line).unwrap().command {
+            Command::Put(put) => Aim::of_put(&put).map(drop),
+            Command::Get(get) => Aim::of_get(&get).map(drop),
+            _ => panic!("a put or a get"),
         };
-        assert_eq!(crate::put::remote_name(&put).unwrap(), "b".into());
+        assert!(aim("cellftp put a b --to c").is_err());
+        assert!(aim("cellftp get a b --to c").is_err());
+        assert!(parse("cellftp put a -t b --to c").is_err());
+        aim("cellftp put a --to b").unwrap();
     }
 
     #[test]

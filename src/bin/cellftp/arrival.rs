@@ -13,8 +13,8 @@ use tokio::io::AsyncWrite;
 
 use crate::args::{Args, Existing, Landing};
 use crate::destination::Destination;
-use crate::exit::Failure;
-use crate::output::{Plain, hex, print, seconds};
+use crate::failure::Failure;
+use crate::output::{Plain, hex, report, seconds};
 use crate::plain::json_text;
 use cellftp::client::{GetResult, ReadModuleFileResult, ReadTransferResult, ServerPath};
 
@@ -140,6 +140,36 @@ impl Arrival {
         }
     }
 
+    /// Makes the file under its temporary name. For files in a directory.
+    pub(crate) fn begin(&mut self) -> Result<(), Failure> {
+        match &self.to {
+            Destination::Name(path) => self.partial = Some(Partial::create(path)?),
+            Destination::Stdout | Destination::Opened(..) => {}
+        }
+        Ok(())
+    }
+
+    /// Writes the next bytes, after [`Arrival::begin`].
+    pub(crate) fn write(&mut self, chunk: &[u8]) -> Result<(), Failure> {
+        let Some(partial) = &mut self.partial else {
+            return Ok(());
+        };
+        let written = partial.file.write_all(chunk);
+        written.map_err(|source| Failure::local(&partial.path, source))
+    }
+
+    /// Gives the whole file its name, and returns it.
+    pub(crate) fn keep(self) -> Result<PathBuf, Failure> {
+        let path = match self.to {
+            Destination::Opened(path, _) | Destination::Name(path) => path,
+            Destination::Stdout => PathBuf::from("-"),
+        };
+        if let Some(partial) = self.partial {
+            partial.complete(self.if_exists)?;
+        }
+        Ok(path)
+    }
+
     /// Gives the whole file its name, and reports it unless it went to standard output.
     pub(crate) fn complete(self, args: &Args, arrived: impl Into<Arrived>) -> Result<(), Failure> {
         let arrived = arrived.into();
@@ -161,7 +191,7 @@ impl Arrival {
         let (local, hash) = (local.display().to_string(), hex(&arrived.sha256));
         let name = Plain(&local);
         let text = format!("{name}: {} bytes, SHA-256 {hash}\n", arrived.size);
-        print(args.json, text, || {
+        report(args, text, || {
             let mut told = json!({
                 "path": local,
                 "size": arrived.size,

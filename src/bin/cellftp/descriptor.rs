@@ -59,7 +59,7 @@ fn not_offered(error: Errno) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exit::Failure;
+    use crate::failure::Failure;
 
     #[test]
     fn a_system_that_is_too_old_to_write_to_an_open_file_is_told_so() {

@@ -11,7 +11,7 @@ use rustix::fs::OFlags;
 
 use crate::args::{Existing, Landing, is_standard_stream};
 use crate::descriptor::{duplicate, is_inherited, is_stdout, own_number};
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::links::{Leads, follow, is_within};
 use cellftp::client::ServerPath;
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::args::Args;
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::output::{Plain, print, seconds, words};
 use cellftp::client::operation_event::Change;
 use cellftp::client::watch_events_response::Event;

@@ -3,12 +3,18 @@
 use serde_json::json;
 
 use crate::args::Args;
-use crate::exit::Failure;
+use crate::directory::{RM, SIZE, or_refused};
+use crate::failure::Failure;
 use crate::output::{Plain, print};
+use crate::remote::Remote;
 use cellftp::client::{Client, Error, ServerPath};
 
 pub(crate) async fn size(args: &Args, path: &ServerPath, client: &Client) -> Result<(), Failure> {
-    let size = client.size(&args.target()?, path).await?;
+    let target = args.target()?;
+    let size = match client.size(&target, path).await {
+        Ok(size) => size,
+        Err(error) => return Err(or_refused(args, client, &target, path, SIZE, error).await),
+    };
     print(
         args.json,
         format!("{size}\n"),
@@ -23,6 +29,20 @@ pub(crate) async fn mkdir(args: &Args, path: &ServerPath, client: &Client) -> Re
     }
     made?;
     print(args.json, "", || json!({ "made": path.to_string() }))
+}
+
+/// Makes a directory and those around it.
+pub(crate) async fn mkdir_parents(
+    args: &Args,
+    path: &ServerPath,
+    client: &Client,
+) -> Result<(), Failure> {
+    let made = Remote::new(args, client)?.make(path).await?;
+    print(
+        args.json,
+        "",
+        || json!({ "path": path.to_string(), "made": made }),
+    )
 }
 
 pub(crate) async fn rmdir(args: &Args, path: &ServerPath, client: &Client) -> Result<(), Failure> {
@@ -61,10 +81,9 @@ pub(crate) async fn rm(args: &Args, paths: &[ServerPath], client: &Client) -> Re
         if is_checked(args, path, &deleted)? {
             continue;
         }
-        deleted.map_err(|source| Failure::For {
-            path: path.to_string(),
-            source,
-        })?;
+        if let Err(error) = deleted {
+            return Err(or_refused(args, client, &target, path, RM, error).await);
+        }
         print(args.json, "", || json!({ "deleted": path.to_string() }))?;
     }
     Ok(())

@@ -1,75 +1,351 @@
-//! `cellftp get REMOTE LOCAL`.
+//! `cellftp get REMOTE... TARGET` and `cellftp cat REMOTE...`.
 
-use std::path::Path;
+use std::fs;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
 
-use indicatif::ProgressBar;
+use bytes::Bytes;
+use serde_json::json;
 use tokio::io::AsyncWrite;
 
-use crate::args::{Args, Get};
+use crate::aim::Aim;
+use crate::args::{Args, Get, Landing, is_standard_stream};
 use crate::arrival::{Arrival, Arrived};
-use crate::exit::Failure;
-use crate::{pair, progress};
-use cellftp::client::{Client, Download, GetResult, Target};
+use crate::batch::Batch;
+use crate::directory::{GET, or_refused};
+use crate::failure::Failure;
+use crate::glob::{Found, expand};
+use crate::links::is_within;
+use crate::meter::Meter;
+use crate::output::{Plain, report};
+use crate::receiving::{Incoming, fetch};
+use crate::remote::{Remote, join};
+use crate::remote_tree::RemoteTree;
+use cellftp::client::{Client, Download, EntryKind, Error, GetResult, ServerPath, Target};
+
+/// Bytes before the place where a file goes on that are compared: the most that the daemon takes.
+const TAIL: u64 = 512;
 
 pub(crate) async fn run(args: &Args, get: &Get, client: &Client) -> Result<(), Failure> {
-    let target = args.target()?;
-    let bar = progress::bar(args.json, None);
-    let local = local_name(get)?;
-    let mut arrival = Arrival::at(local, &get.remote, &get.landing).await?;
     let client = client.clone().with_growth(get.growth.into());
-    let client = client.with_length(get.length);
-    let download = begin(&client, &target, get, &bar).await?;
+    match Aim::of_get(get)? {
+        Aim::One {
+            local,
+            remote,
+            pattern,
+        } => {
+            let remote = if pattern {
+                alone(args, &client, &remote).await?
+            } else {
+                remote
+            };
+            if get.goes_on {
+                return go_on(args, &local, &remote, client).await;
+            }
+            let part = (get.offset, get.length);
+            let client = client.with_length(get.length);
+            one(args, (&local, &remote), part, &get.landing, &client).await
+        }
+        Aim::Fetched { .. } if get.goes_on || get.offset > 0 || get.length.is_some() => {
+            let text = "--continue, --offset and --length are for one file; `cellftp sync down` takes up many";
+            Err(Failure::Usage(text.into()))
+        }
+        Aim::Fetched {
+            names,
+            directory,
+            renamed,
+        } => many(args, get, &names, (&directory, renamed), &client).await,
+        // A `get` sends nothing.
+        Aim::Sent { .. } => Ok(()),
+    }
+}
+
+/// The one name that a pattern stands for.
+async fn alone(args: &Args, client: &Client, pattern: &ServerPath) -> Result<ServerPath, Failure> {
+    let found = expand(args, &mut Remote::new(args, client)?, pattern).await?;
+    match found.as_slice() {
+        [one] => Ok(one.path.clone()),
+        several => Err(Failure::Usage(format!(
+            "the pattern stands for {} names on {}; several files go to a directory",
+            several.len(),
+            args.place()
+        ))),
+    }
+}
+
+/// Writes files to standard output, one after the other.
+pub(crate) async fn cat(args: &Args, paths: &[ServerPath], client: &Client) -> Result<(), Failure> {
+    let landing = Landing {
+        if_exists: crate::args::Existing::Overwrite,
+        follow_links: false,
+    };
+    for path in paths {
+        one(args, (Path::new("-"), path), (0, None), &landing, client).await?;
+    }
+    Ok(())
+}
+
+async fn one(
+    args: &Args,
+    (local, remote): (&Path, &ServerPath),
+    (offset, length): (u64, Option<std::num::NonZeroU64>),
+    landing: &Landing,
+    client: &Client,
+) -> Result<(), Failure> {
+    let target = args.target()?;
+    let meter = Meter::of(args, None);
+    let mut arrival = Arrival::at(local, remote, landing).await?;
+    let download = begin(args, client, &target, (remote, offset), &meter).await?;
     let had = download.info().size;
-    let result = copy(&bar, download, get, &mut arrival.sink()?).await?;
+    let wanted = |rest: u64| length.map_or(rest, |length| rest.min(length.get()));
+    let copied = copy(&meter, download, (offset, &wanted), &mut arrival.sink()?).await;
+    let result = match copied {
+        Ok(result) => result,
+        Err(error) => return Err(or_refused(args, client, &target, remote, GET, error).await),
+    };
     arrival.complete(args, Arrived::from(result).of(had))
 }
 
-/// The local path.
-fn local_name(get: &Get) -> Result<&Path, Failure> {
-    if let Some(to) = &get.to {
-        return Ok(to);
-    }
-    let local = get.local.display().to_string();
-    pair::is_one_file(&get.local, &get.remote, "--to", &local)?;
-    Ok(&get.local)
-}
-
-/// Begins the download. The bar shows the place in the queue.
+/// Begins the download. The progress shows the place in the queue.
 async fn begin(
+    args: &Args,
     client: &Client,
     target: &Target,
-    get: &Get,
-    bar: &ProgressBar,
+    (remote, offset): (&ServerPath, u64),
+    meter: &Meter,
 ) -> Result<Download, Failure> {
-    let queued = bar.clone();
-    let download = client.get_telling(target, &get.remote, get.offset, move |progress| {
-        queued.set_message(format!("{} first", progress.queue_position));
-        queued.tick();
-    });
-    Ok(download.await?)
+    let queued = meter.clone();
+    let download = client.get_telling(target, remote, offset, move |report| queued.queued(report));
+    match download.await {
+        Ok(download) => Ok(download),
+        Err(error) => {
+            meter.end();
+            Err(or_refused(args, client, target, remote, GET, error).await)
+        }
+    }
 }
 
 async fn copy(
-    bar: &ProgressBar,
+    meter: &Meter,
     download: Download,
-    get: &Get,
+    (offset, wanted): (u64, &dyn Fn(u64) -> u64),
     sink: &mut (impl AsyncWrite + Unpin),
-) -> Result<GetResult, Failure> {
-    let size = download
-        .info()
-        .size
-        .and_then(|size| u64::try_from(size).ok());
-    if let Some(size) = size {
-        let rest = size.saturating_sub(get.offset);
-        let wanted = get.length.map_or(rest, |length| rest.min(length.get()));
-        progress::resize(bar, wanted);
+) -> Result<GetResult, Error> {
+    let size = download.info().size;
+    if let Some(size) = size.and_then(|size| u64::try_from(size).ok()) {
+        meter.size(wanted(size.saturating_sub(offset)));
     }
     let result = download
-        .copy_to(sink, |arrived| {
-            bar.set_message("receiving");
-            bar.set_position(arrived);
-        })
+        .copy_to(sink, |arrived| meter.at("receiving", arrived))
         .await;
-    bar.finish_and_clear();
-    Ok(result?)
+    meter.end();
+    result
+}
+
+/// Goes on with the file that is here. It grows in place.
+async fn go_on(
+    args: &Args,
+    local: &Path,
+    remote: &ServerPath,
+    client: Client,
+) -> Result<(), Failure> {
+    if is_standard_stream(local) {
+        return Err(Failure::Usage(
+            "--continue goes on with a file here, not with -".into(),
+        ));
+    }
+    let landing = Landing {
+        if_exists: crate::args::Existing::Overwrite,
+        follow_links: false,
+    };
+    let path = Arrival::at(local, remote, &landing).await?.keep()?;
+    let here = |source| Failure::local(&path, source);
+    let mut options = fs::File::options();
+    let mut file = options
+        .read(true)
+        .append(true)
+        .create(true)
+        .open(&path)
+        .map_err(here)?;
+    let offset = file.metadata().map_err(here)?.len();
+    let mut tail = Vec::new();
+    file.seek(SeekFrom::Start(offset.saturating_sub(TAIL)))
+        .map_err(here)?;
+    file.try_clone()
+        .map_err(here)?
+        .take(TAIL)
+        .read_to_end(&mut tail)
+        .map_err(here)?;
+    let target = args.target()?;
+    let client = client.with_tail(Bytes::from(tail));
+    let meter = Meter::of(args, None);
+    let begun = begin(args, &client, &target, (remote, offset), &meter).await;
+    let download = begun.map_err(|failure| other(failure, &path, offset))?;
+    let mut sink = tokio::fs::File::from_std(file);
+    let copied = copy(&meter, download, (offset, &|rest| rest), &mut sink).await;
+    let result = copied.map_err(|error| other(error.into(), &path, offset))?;
+    sink.sync_all().await.map_err(here)?;
+    let name = path.display().to_string();
+    let text = format!(
+        "{}: went on at byte {offset}, {} bytes have come\n",
+        Plain(&name),
+        result.chunk_size
+    );
+    report(
+        args,
+        text,
+        || json!({ "path": name, "offset": offset, "size": result.chunk_size }),
+    )
+}
+
+/// What it means that a file cannot go on.
+fn other(failure: Failure, path: &Path, offset: u64) -> Failure {
+    let (Failure::Call(Error::Refused(refusal))
+    | Failure::For {
+        source: Error::Refused(refusal),
+        ..
+    }) = &failure
+    else {
+        return failure;
+    };
+    let name = path.display();
+    match refusal.reason.as_str() {
+        "SOURCE_CHANGED" => Failure::Other(format!(
+            "{name} is not the beginning of the file on the server; without -C it is fetched whole"
+        )),
+        "WRONG_OFFSET" => Failure::Other(format!(
+            "{name} has {offset} bytes here, and the file on the server has fewer; without -C it is fetched whole"
+        )),
+        _ => failure,
+    }
+}
+
+/// Fetches files, and directories with `-r`, which keep their names unless `renamed`.
+async fn many(
+    args: &Args,
+    get: &Get,
+    names: &[ServerPath],
+    (directory, renamed): (&Path, bool),
+    client: &Client,
+) -> Result<(), Failure> {
+    let mut batch = Batch::new(args);
+    let mut remote = Remote::new(args, client)?;
+    if !get.recursive && !directory.is_dir() {
+        let text = "is no directory here; make it first, or give -r";
+        return Err(Failure::local(directory, std::io::Error::other(text)));
+    }
+    let mut files = Vec::new();
+    for name in names {
+        let found = if get.literal {
+            vec![Found {
+                path: name.clone(),
+                entry: None,
+            }]
+        } else {
+            expand(args, &mut remote, name).await?
+        };
+        // Several keep their names.
+        let renamed = renamed && found.len() == 1;
+        for Found { path, entry } in found {
+            let entry = match entry {
+                None if get.recursive => remote.find(&path).await?,
+                entry => entry,
+            };
+            let is_directory = entry
+                .as_ref()
+                .is_some_and(|entry| entry.kind() == EntryKind::Directory)
+                || matches!(path.as_bytes(), b"/" | b"" | b".");
+            if is_directory && !get.recursive {
+                batch.fail(&Failure::Directory {
+                    path: path.to_string(),
+                    place: format!("on {}", args.place()),
+                    instead: GET,
+                });
+            } else if is_directory {
+                let base = if renamed {
+                    directory.to_owned()
+                } else {
+                    inside(directory, &path)
+                };
+                let tree = RemoteTree::of(args, client, &path).await?;
+                take(tree, (&path, &base), &get.landing, &mut files, &mut batch);
+            } else {
+                let size = entry.and_then(|entry| entry.size);
+                if get.recursive
+                    && let Err(error) = fs::create_dir_all(directory)
+                {
+                    return Err(Failure::local(directory, error));
+                }
+                files.push(Incoming {
+                    remote: path,
+                    directory: directory.to_owned(),
+                    size: size
+                        .and_then(|size| size.try_into().ok())
+                        .unwrap_or_default(),
+                });
+            }
+        }
+    }
+    let target = args.target()?;
+    let fetched = fetch(client, &target, &get.landing, files, &mut batch).await;
+    batch.meter.end();
+    fetched?;
+    batch.end("fetched")
+}
+
+/// A directory here that gets the name of one on the server.
+fn inside(directory: &Path, path: &ServerPath) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt as _;
+    let named = Path::new(std::ffi::OsStr::from_bytes(path.as_bytes()));
+    named
+        .file_name()
+        .map_or_else(|| directory.to_owned(), |name| directory.join(name))
+}
+
+/// Makes the directories of a tree here, and takes its files.
+pub(crate) fn take(
+    tree: RemoteTree,
+    (top, base): (&ServerPath, &Path),
+    landing: &Landing,
+    files: &mut Vec<Incoming>,
+    batch: &mut Batch<'_>,
+) {
+    use std::os::unix::ffi::OsStrExt as _;
+    for failure in &tree.failed {
+        batch.fail(failure);
+    }
+    for (path, why) in &tree.left_out {
+        batch.leave_out(&base.join(path).display().to_string(), why);
+    }
+    let all = [PathBuf::new()].into_iter().chain(tree.directories);
+    for directory in all {
+        let here = base.join(&directory);
+        // A link here may lead out of the directory. Its files are told of below.
+        let is_out = directory.parent().is_some() && !is_within(base, &here);
+        if is_out && !landing.follow_links {
+            continue;
+        }
+        if let Err(error) = fs::create_dir_all(&here) {
+            batch.fail(&Failure::local(&here, error));
+        }
+    }
+    let mut lost = 0;
+    for file in tree.files {
+        let directory = base.join(file.below.parent().unwrap_or(Path::new("")));
+        if fs::symlink_metadata(&directory).is_err() {
+            lost += 1;
+            continue;
+        }
+        if !landing.follow_links && !is_within(base, &directory.join("x")) {
+            let text = "is a link out of the directory; --follow-links writes there";
+            batch.fail(&Failure::local(&directory, std::io::Error::other(text)));
+            continue;
+        }
+        files.push(Incoming {
+            remote: join(top.as_bytes(), file.below.as_os_str().as_bytes()).into(),
+            directory,
+            size: file.size.unwrap_or_default(),
+        });
+    }
+    batch.lose(lost, "their directories are not here");
 }

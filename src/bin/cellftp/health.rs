@@ -4,7 +4,7 @@ use cellftp::client::Client;
 use serde_json::json;
 
 use crate::args::Args;
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::output::print;
 
 pub(crate) async fn run(

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{PROC_SUPER_MAGIC, statfs};
 use rustix::io::Errno;
 
-use crate::exit::Failure;
+use crate::failure::Failure;
 
 /// Links that are followed, as many as Linux follows (path_resolution(7)).
 const LINKS: usize = 40;

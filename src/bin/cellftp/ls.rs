@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use crate::args::{Args, Ls};
-use crate::exit::Failure;
+use crate::args::{Args, Listing, Ls};
+use crate::failure::Failure;
 use crate::output::{Plain, hex, print};
 use cellftp::client::{Client, Entry, EntryKind, ServerPath};
 
 pub(crate) async fn run(args: &Args, ls: &Ls, client: &Client) -> Result<(), Failure> {
     let entries = client.list(&args.target()?, &ls.path).await?;
-    let text: String = entries.iter().map(line).collect();
+    let text: String = entries.iter().map(|entry| line(entry, ls.form)).collect();
     print(args.json, text, || entries.iter().map(value).collect())
 }
 
@@ -19,10 +19,16 @@ pub(crate) async fn stat(args: &Args, path: &ServerPath, client: &Client) -> Res
         path: path.to_string(),
         source,
     })?;
-    print(args.json, line(&entry), || value(&entry))
+    print(args.json, line(&entry, Listing::default()), || {
+        value(&entry)
+    })
 }
 
-pub(crate) fn line(entry: &Entry) -> String {
+/// A line of a listing. A line of the server that cannot be read is shown as it came.
+pub(crate) fn line(entry: &Entry, form: Listing) -> String {
+    if form.one && !entry.name.is_empty() {
+        return name(entry) + "\n";
+    }
     if entry.name.is_empty() {
         return format!(
             "?          {}\n",
@@ -40,7 +46,14 @@ pub(crate) fn line(entry: &Entry) -> String {
     } else {
         &entry.permissions
     };
-    let size = entry.size.map(|size| size.to_string()).unwrap_or_default();
+    let shown = |size: i64| {
+        if form.human_readable {
+            short(size)
+        } else {
+            size.to_string()
+        }
+    };
+    let size = entry.size.map(shown).unwrap_or_default();
     let modified = entry
         .modify_time
         .as_ref()
@@ -55,6 +68,23 @@ pub(crate) fn line(entry: &Entry) -> String {
         line += &format!(" -> {}", Plain(&entry.link_target));
     }
     line + "\n"
+}
+
+/// A size with its unit, as `ls -h` writes it: 1.4K, 23M.
+pub(crate) fn short(size: i64) -> String {
+    let (mut whole, mut unit) = (size as f64, "");
+    for next in ["K", "M", "G", "T"] {
+        // What would be rounded to 1024 is one of the next unit.
+        if whole < 1023.5 {
+            break;
+        }
+        (whole, unit) = (whole / 1024.0, next);
+    }
+    if unit.is_empty() || whole >= 9.95 {
+        format!("{whole:.0}{unit}")
+    } else {
+        format!("{whole:.1}{unit}")
+    }
 }
 
 /// The name for people. A name that is not UTF-8 is quoted as shells take it: `$'caf\xe9.txt'`.
@@ -111,14 +141,17 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(
-            line(&file),
+            line(&file, Listing::default()),
             "-rw-r--r--         1434 1970-01-01T00:00:00Z a b.txt\n"
         );
         let unread = Entry {
             raw: "total\x1b 3".into(),
             ..Default::default()
         };
-        assert_eq!(line(&unread), "?          total\\u{1b} 3\n");
+        assert_eq!(
+            line(&unread, Listing::default()),
+            "?          total\\u{1b} 3\n"
+        );
     }
 
     #[test]
@@ -130,10 +163,24 @@ mod tests {
             addressable: Some(true),
             ..Default::default()
         };
-        assert!(line(&file).ends_with(" $'it\\'s \\xe9.txt'\n"));
+        assert!(line(&file, Listing::default()).ends_with(" $'it\\'s \\xe9.txt'\n"));
         let value = value(&file);
         assert_eq!(value["raw_name"], "6974277320e92e747874");
         assert_eq!(value["addressable"], true);
+    }
+
+    #[test]
+    fn sizes_are_short_for_people() {
+        for (size, text) in [
+            (0, "0"),
+            (1023, "1023"),
+            (1434, "1.4K"),
+            (10_239, "10K"),
+            (1_048_575, "1.0M"),
+            (5 << 30, "5.0G"),
+        ] {
+            assert_eq!(short(size), text);
+        }
     }
 
     #[test]

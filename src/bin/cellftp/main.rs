@@ -1,55 +1,83 @@
 //! `cellftp`: moves files over the cellular module that `cellftpd` owns.
 
+mod about;
 mod advice;
+mod aim;
 mod args;
 mod arrival;
+mod batch;
+mod completion;
+mod deed;
 mod descriptor;
 mod destination;
+mod directory;
 mod events;
 mod exit;
+mod failure;
 mod files;
 mod get;
+mod glob;
 mod health;
 mod links;
+mod local_tree;
 mod ls;
 mod manual;
+mod meter;
 mod module;
 mod output;
 mod pair;
 mod plain;
-mod progress;
 mod put;
 mod queue;
+mod receiving;
+mod remote;
+mod remote_tree;
+mod sending;
 mod service;
 mod status;
+mod sync;
+mod table;
+mod telling;
 mod transfer;
 mod transfer_text;
 mod tree;
 mod usage;
+mod words;
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
+use clap_complete::env::Shells;
+use clap_complete::{CompleteEnv, Shell};
 use rustix::process::Signal;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
-use args::{Args, Asking, Command, Put, Remains, Rm, TransferCommand};
+use args::{Args, Asking, Command, Put, Remains, Rm, SyncCommand, TransferCommand, Writing};
 use cellftp::client::{Client, Error};
-use exit::Failure;
+use deed::Deed;
+use failure::Failure;
 
 /// Added to the time limit before the whole run is ended: a run may have several calls, or wait for something
 /// else than the daemon. Each call ends by itself before, and says what was under way.
 const GRACE: Duration = Duration::from_secs(3);
 
+/// The variable by which a shell asks for completions.
+const ASKED: &str = "CELLFTP_COMPLETE";
+
 fn main() -> ExitCode {
+    CompleteEnv::with_factory(Args::command)
+        .var(ASKED)
+        .complete();
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(words) => return said(&words),
     };
     let json = args.json;
+    let deed = Deed::of(&args);
     let outcome = match papers(&args.command) {
         Some(outcome) => outcome,
         None => work(args),
@@ -57,7 +85,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            failure.print(json);
+            failure.print(json, &deed);
             failure.exit_code()
         }
     }
@@ -65,33 +93,57 @@ fn main() -> ExitCode {
 
 /// Prints help or version, or what is wrong with the command line.
 fn said(words: &clap::Error) -> ExitCode {
-    let printed = words.print().and_then(|()| io::stdout().flush());
-    match printed {
-        Ok(()) if !words.use_stderr() => ExitCode::SUCCESS,
-        Err(error) if !words.use_stderr() => {
-            let failure = Failure::Output(error);
-            failure.print(false);
-            failure.exit_code()
-        }
-        Ok(()) | Err(_) => Failure::Usage(String::new()).exit_code(),
+    if !words.use_stderr() {
+        return match words.print().and_then(|()| io::stdout().flush()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                let failure = Failure::Output(error);
+                failure.print(false, &Deed::nothing());
+                failure.exit_code()
+            }
+        };
     }
+    let text = words.render().to_string();
+    let failure = Failure::Usage(text.trim_start_matches("error: ").trim_end().into());
+    if is_json(std::env::args_os()) {
+        failure.print(true, &Deed::nothing());
+    } else {
+        // Nobody reads it where standard error is closed.
+        let _ = words.print();
+    }
+    failure.exit_code()
+}
+
+/// Whether a command line that cannot be read asks for JSON.
+fn is_json(words: impl Iterator<Item = OsString>) -> bool {
+    words
+        .skip(1)
+        .take_while(|word| word != "--")
+        .any(|word| word == "--json")
 }
 
 /// Runs a command that needs no daemon.
 fn papers(command: &Command) -> Option<Result<(), Failure>> {
-    let mut program = Args::command();
     match command {
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut program, "cellftp", &mut script);
-            Some(output::write(&script))
-        }
+        Command::Completions { shell } => Some(completions(*shell)),
         Command::Man { directory } => {
-            let written = cellftp::manual::write(program, "1", manual::CHAPTERS, directory);
+            let written = cellftp::manual::write(Args::command(), "1", manual::CHAPTERS, directory);
             Some(written.map_err(|source| Failure::local(directory, source)))
         }
         _ => None,
     }
+}
+
+/// Prints what has a shell ask this program for completions.
+fn completions(shell: Shell) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    let name = shell.to_string();
+    let shells = Shells::builtins();
+    let completer = shells
+        .completer(&name)
+        .ok_or_else(|| Failure::Usage(format!("there are no completions for {name}")))?;
+    completer.write_registration(ASKED, "cellftp", "cellftp", "cellftp", &mut script)?;
+    output::write(&script)
 }
 
 fn work(args: Args) -> Result<(), Failure> {
@@ -146,9 +198,20 @@ fn interrupted() -> io::Result<impl Future<Output = ()>> {
 /// Says what an interrupted command has left.
 fn left_behind(command: &Command) -> &'static str {
     match command {
-        Command::Get(_) => "; the local file is as it was before",
-        Command::Put(put) if put.on_failure == Remains::Delete => {
-            "; the daemon deletes what it has written on the server"
+        Command::Get(get) if get.goes_on => "; what has come is kept, and -C goes on",
+        Command::Get(_)
+        | Command::Sync {
+            command: SyncCommand::Down(_),
+        } => "; files that had come are whole, and the others as they were before",
+        Command::Put(put) if put.how.on_failure == Remains::Delete => {
+            "; files that were sent are whole, and the daemon deletes the part of another; with \
+             --if-exists skip-same the same command sends the rest"
+        }
+        Command::Sync {
+            command: SyncCommand::Up(_),
+        } => {
+            "; files that were sent are whole, and the daemon deletes the part of another; the same \
+             command sends the rest"
         }
         Command::Put(_) => "; a part may be on the server",
         Command::Transfer {
@@ -166,7 +229,10 @@ fn asked(args: &Args, client: Client) -> Result<Client, Failure> {
                 "one request has one name: give --request-id with one path alone".into(),
             ));
         }
-        Command::Put(Put { asking, .. })
+        Command::Put(Put {
+            how: Writing { asking, .. },
+            ..
+        })
         | Command::Mkdir { asking, .. }
         | Command::Rmdir { asking, .. }
         | Command::Rm(Rm { asking, .. }) => asking.clone(),
@@ -211,13 +277,24 @@ async fn run(args: Args) -> Result<(), Failure> {
     match &args.command {
         Command::Put(put) => put::run(&args, put, &client).await,
         Command::Get(get) => get::run(&args, get, &client).await,
-        Command::Ls(ls) if ls.recursive => tree::ls(&args, &ls.path, &client).await,
+        Command::Cat { paths } => get::cat(&args, paths, &client).await,
+        Command::Sync { command } => sync::run(&args, command, &client).await,
+        Command::Ls(ls) if ls.recursive => tree::ls(&args, ls, &client).await,
         Command::Ls(ls) => ls::run(&args, ls, &client).await,
         Command::Transfer { command } => transfer::run(&args, command, &client).await,
         Command::Module { command } => module::run(&args, command, &client).await,
         Command::Size { path } => files::size(&args, path, &client).await,
         Command::Stat { path } => ls::stat(&args, path, &client).await,
-        Command::Du { path } => tree::du(&args, path, &client).await,
+        Command::Du {
+            path,
+            human_readable,
+            ..
+        } => tree::du(&args, path, *human_readable, &client).await,
+        Command::Mkdir {
+            path,
+            parents: true,
+            ..
+        } => files::mkdir_parents(&args, path, &client).await,
         Command::Mkdir { path, .. } => files::mkdir(&args, path, &client).await,
         Command::Rmdir { path, .. } => files::rmdir(&args, path, &client).await,
         Command::Rm(rm) if rm.recursive => tree::rm(&args, rm, &client).await,
@@ -225,6 +302,8 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Cancel { operation, .. } => queue::cancel(&args, operation, &client).await,
         Command::Status { check } => status::run(&args, *check, &client).await,
         Command::Health { service } => health::run(&args, service.as_deref(), &client).await,
+        Command::Profiles => about::profiles(&args, &client).await,
+        Command::Version => about::version(&args, &client).await,
         Command::Usage => usage::run(&args, &client).await,
         Command::Queue { .. } => queue::run(&args, &client).await,
         Command::Events { .. } => events::run(&args, &client).await,

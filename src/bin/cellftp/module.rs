@@ -1,17 +1,15 @@
 //! `cellftp module ...`: files on the module, and the module itself.
 
-use indicatif::ProgressBar;
 use serde_json::json;
 
 use crate::args::{Args, ModuleCommand, ModuleGet, ModulePut};
 use crate::arrival::Arrival;
-use crate::exit::Failure;
+use crate::failure::Failure;
+use crate::meter::Meter;
 use crate::output::{Plain, hex, print, seconds};
 use crate::put::{how_sure, open};
-use crate::{progress, service};
-use cellftp::client::{
-    Client, EntryKind, IfExists, ModuleEntry, ModuleSpace, OperationProgress, Stage,
-};
+use crate::service;
+use cellftp::client::{Client, EntryKind, IfExists, ModuleEntry, ModuleSpace};
 
 pub(crate) async fn run(
     args: &Args,
@@ -40,13 +38,13 @@ pub(crate) async fn run(
             let target = args.target()?;
             let if_exists = IfExists::from(given.if_exists);
             let what = (&given.remote, given.drive.as_str());
-            let bar = progress::bar(args.json, None);
+            let bar = Meter::of(args, None);
             let result = client
                 .fetch_to_module(&target, what, given.offset, if_exists, |report| {
-                    show(&bar, report);
+                    bar.told("moving", report);
                 })
                 .await;
-            bar.finish_and_clear();
+            bar.end();
             let result = result?;
             let text = format!(
                 "{}: {} bytes, {}\n",
@@ -75,11 +73,13 @@ pub(crate) async fn run(
         ModuleCommand::Send(given) => {
             let target = args.target()?;
             let what = (&given.remote, given.drive.as_str());
-            let bar = progress::bar(args.json, None);
+            let bar = Meter::of(args, None);
             let result = client
-                .send_from_module(&target, what, given.offset, |report| show(&bar, report))
+                .send_from_module(&target, what, given.offset, |report| {
+                    bar.told("moving", report)
+                })
                 .await;
-            bar.finish_and_clear();
+            bar.end();
             let result = result?;
             let text = format!(
                 "{}: {} bytes, {}\n",
@@ -100,16 +100,16 @@ pub(crate) async fn run(
 }
 
 async fn get(args: &Args, given: &ModuleGet, client: &Client) -> Result<(), Failure> {
-    let bar = progress::bar(args.json, Some(0));
+    let bar = Meter::of(args, Some(0));
     let show = |told: cellftp::client::ModuleReadProgress| {
-        bar.set_length(told.size);
-        bar.set_position(told.arrived);
+        bar.size(told.size);
+        bar.at("receiving", told.arrived);
     };
     let mut arrival =
         Arrival::at(&given.local, &given.path.as_str().into(), &given.landing).await?;
     let mut sink = arrival.sink()?;
     let result = client.read_module_file(&given.path, &mut sink, show).await;
-    bar.finish_and_clear();
+    bar.end();
     arrival.complete(args, result?)
 }
 
@@ -122,14 +122,14 @@ async fn put(args: &Args, given: &ModulePut, client: &Client) -> Result<(), Fail
             given.local.display()
         ))
     })?;
-    let bar = progress::bar(args.json, Some(size));
+    let bar = Meter::of(args, Some(size));
     let if_exists = IfExists::from(given.if_exists);
     let result = client
         .write_module_file(&given.path, size, if_exists, &mut source, |report| {
-            show(&bar, report);
+            bar.told("moving", report);
         })
         .await;
-    bar.finish_and_clear();
+    bar.end();
     let result = result?;
     let text = format!(
         "{}: {} bytes, SHA-256 {}\n",
@@ -145,18 +145,6 @@ async fn put(args: &Args, given: &ModulePut, client: &Client) -> Result<(), Fail
             "elapsed_seconds": seconds(result.link_duration.as_ref()),
         })
     })
-}
-
-fn show(bar: &ProgressBar, report: &OperationProgress) {
-    bar.set_message(match report.stage() {
-        Stage::Queued => format!("{} first", report.queue_position),
-        Stage::Preparing => "preparing".into(),
-        Stage::Verifying => "verifying".into(),
-        Stage::Transferring | Stage::Unspecified => "moving".into(),
-    });
-    bar.set_position(u64::try_from(report.moved_bytes).unwrap_or_default());
-    // The bar moves even where the daemon reports no bytes.
-    bar.tick();
 }
 
 fn line(entry: &ModuleEntry) -> String {

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 
 use data_encoding::HEXLOWER;
 
-use crate::exit::Failure;
+use crate::args::Args;
+use crate::failure::Failure;
 pub(crate) use crate::plain::Plain;
 use crate::plain::{json_text, shown};
 
@@ -21,6 +22,18 @@ pub(crate) fn print(
         shown(&text.to_string())
     };
     write(text.as_bytes())
+}
+
+/// Prints what a command has done, which `-q` leaves out.
+pub(crate) fn report(
+    args: &Args,
+    text: impl Display,
+    value: impl FnOnce() -> serde_json::Value,
+) -> Result<(), Failure> {
+    if args.quiet && !args.json {
+        return Ok(());
+    }
+    print(args.json, text, value)
 }
 
 /// Writes all of it to standard output, or fails.

@@ -6,14 +6,14 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use crate::exit::Failure;
+use crate::failure::Failure;
 use cellftp::client::ServerPath;
 
 /// Refuses two names that are two different local files.
 ///
 /// A shell that expands `put *.csv` to two local files writes the same line as a person who gives a file
 /// another name on the server, and the first file would overwrite one that the user wants to keep. An absolute
-/// path is always one on the server, and so is one that ends in `/`.
+/// path is one on the server unless it is beside the first, and one that ends in `/` always is.
 pub(crate) fn is_one_file(
     local: &Path,
     remote: &ServerPath,
@@ -21,10 +21,12 @@ pub(crate) fn is_one_file(
     wanted: &str,
 ) -> Result<(), Failure> {
     let named = remote.as_bytes();
-    if named.is_empty() || named.starts_with(b"/") || named.ends_with(b"/") {
+    let elsewhere = Path::new(OsStr::from_bytes(named));
+    // A shell that expands `put /data/*.csv` gives names of one directory.
+    let is_beside = elsewhere.parent() == local.parent();
+    if named.is_empty() || named.ends_with(b"/") || (named.starts_with(b"/") && !is_beside) {
         return Ok(());
     }
-    let elsewhere = Path::new(OsStr::from_bytes(named));
     let is_file = |name: &Path| fs::metadata(name).is_ok_and(|found| found.is_file());
     if !is_file(local) || !is_file(elsewhere) {
         return Ok(());

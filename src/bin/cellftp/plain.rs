@@ -88,6 +88,11 @@ pub(crate) fn json_text(value: &Value) -> String {
     safe
 }
 
+/// Columns of a terminal that a text takes, where every character takes one.
+pub(crate) fn width(text: &str) -> usize {
+    text.chars().count()
+}
+
 fn is_hidden(c: char) -> bool {
     c.is_control() || (!c.is_ascii() && HIDDEN.iter().any(|range| range.contains(&c)))
 }

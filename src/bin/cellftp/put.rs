@@ -1,66 +1,242 @@
-//! `cellftp put LOCAL REMOTE`.
+//! `cellftp put FILE... TARGET`.
 
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use indicatif::ProgressBar;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-use crate::args::{Args, Check, OnServer, Put, is_standard_stream};
-use crate::exit::Failure;
+use crate::aim::Aim;
+use crate::args::{Args, Check, OnServer, Put, Writing, is_standard_stream};
+use crate::batch::Batch;
+use crate::directory::{PUT, or_refused};
+use crate::failure::Failure;
 use crate::files::is_checked;
-use crate::output::{Plain, hex, print, seconds};
-use crate::{pair, progress};
-use cellftp::client::{
-    Client, Error, OperationProgress, PutOptions, PutResult, PutState, ServerPath, Stage,
-};
+use crate::local_tree::LocalTree;
+use crate::meter::Meter;
+use crate::output::{Plain, hex, report, seconds};
+use crate::remote::{Remote, join};
+use crate::sending::{Outgoing, Sending, ends_all};
+use cellftp::client::{Client, EntryKind, Error, PutOptions, PutResult, PutState, ServerPath};
+
+/// What a person can write for a directory that is to be sent.
+const WITH_R: &str = "With -r all that is in it is sent.";
 
 pub(crate) async fn run(args: &Args, put: &Put, client: &Client) -> Result<(), Failure> {
+    match Aim::of_put(put)? {
+        Aim::One { local, remote, .. } => one(args, &put.how, (&local, &remote), client).await,
+        Aim::Sent {
+            names,
+            directory,
+            renamed,
+        } => many(args, put, &names, (&directory, renamed), client).await,
+        // A `put` fetches nothing.
+        Aim::Fetched { .. } => Ok(()),
+    }
+}
+
+async fn one(
+    args: &Args,
+    how: &Writing,
+    (local, remote): (&Path, &ServerPath),
+    client: &Client,
+) -> Result<(), Failure> {
     let target = args.target()?;
-    let remote = remote_name(put)?;
-    let (mut source, size) = open(&put.local).await?;
+    let (mut source, size) = open(local).await?;
     let options = PutOptions {
-        if_exists: put.if_exists.into(),
-        verify: put.verify.into(),
-        on_failure: put.on_failure.into(),
+        if_exists: how.if_exists.into(),
+        verify: how.verify.into(),
+        on_failure: how.on_failure.into(),
         size,
-        sha256: known_hash(put, size).await?,
-        sentinel: put.sentinel.clone(),
+        sha256: known_hash(local, how, size).await?,
+        sentinel: how.sentinel.clone(),
     };
-    let bar = progress::bar(args.json, size);
+    let meter = Meter::of(args, size);
     let result = client
-        .put(&target, &remote, &options, &mut source, |report| {
-            show(&bar, report)
+        .put(&target, remote, &options, &mut source, |report| {
+            meter.told("sending", report);
         })
         .await;
-    bar.finish_and_clear();
-    if is_checked(args, &remote, &result)? {
+    meter.end();
+    if is_checked(args, remote, &result)? {
         return Ok(());
     }
     match result {
-        Ok(result) => tell(args, &remote, &result),
+        Ok(result) => tell(args, remote, &result),
         Err(Error::Unmet { result, refusal }) => {
             // An error of this output matters less than the state of the file.
-            let _ = tell(args, &remote, &result);
+            let _ = tell(args, remote, &result);
             Err(Failure::For {
                 path: remote.to_string(),
                 source: Error::Unmet { result, refusal },
             })
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(or_refused(args, client, &target, remote, PUT, error).await),
     }
 }
 
+/// Sends files, and directories with `-r`, which keep their names unless `renamed`.
+async fn many(
+    args: &Args,
+    put: &Put,
+    names: &[PathBuf],
+    (directory, renamed): (&ServerPath, bool),
+    client: &Client,
+) -> Result<(), Failure> {
+    let how = &put.how;
+    if !how.sentinel.is_empty() || how.asking.request_id.is_some() {
+        let text = "--sentinel and --request-id are for one file; give each its own command";
+        return Err(Failure::Usage(text.into()));
+    }
+    let mut batch = Batch::new(args);
+    let (mut directories, mut files) = (Vec::new(), Vec::new());
+    for local in names {
+        let base = match local.file_name() {
+            Some(name) if !renamed => join(directory.as_bytes(), name.as_bytes()),
+            Some(_) | None => directory.as_bytes().to_vec(),
+        };
+        match std::fs::metadata(local) {
+            Err(error) => batch.fail(&Failure::local(local, error)),
+            Ok(found) if found.is_file() => files.push(Outgoing {
+                local: local.clone(),
+                remote: base.into(),
+                size: found.len(),
+            }),
+            Ok(found) if found.is_dir() && put.recursive => {
+                let tree = LocalTree::of(local, put.dereference);
+                directories.push(ServerPath::from(base.clone()));
+                directories.extend(below(&base, &tree.directories));
+                take(local, &base, tree, &mut files, &mut batch);
+            }
+            Ok(found) if found.is_dir() => batch.fail(&Failure::Directory {
+                path: local.display().to_string(),
+                place: "here".into(),
+                instead: WITH_R,
+            }),
+            Ok(_) => {
+                let text =
+                    "is a pipe, a socket or a device; it is sent alone, under a name of its own";
+                batch.fail(&Failure::local(local, std::io::Error::other(text)));
+            }
+        }
+    }
+    send(args, client, how, (directories, files), batch).await
+}
+
+/// Takes the files of a tree.
+pub(crate) fn take(
+    local: &Path,
+    base: &[u8],
+    tree: LocalTree,
+    files: &mut Vec<Outgoing>,
+    batch: &mut Batch<'_>,
+) {
+    for (path, why) in &tree.left_out {
+        batch.leave_out(&local.join(path).display().to_string(), why);
+    }
+    for (path, error) in tree.failed {
+        batch.fail(&Failure::local(&local.join(path), error));
+    }
+    files.extend(tree.files.into_iter().map(|file| Outgoing {
+        local: local.join(&file.below),
+        remote: join(base, file.below.as_os_str().as_bytes()).into(),
+        size: file.size,
+    }));
+}
+
+/// Paths below a directory of the server.
+pub(crate) fn below(base: &[u8], paths: &[PathBuf]) -> Vec<ServerPath> {
+    let path = |path: &PathBuf| join(base, path.as_os_str().as_bytes()).into();
+    paths.iter().map(path).collect()
+}
+
+/// Makes directories. One that cannot be made takes the files below it with it. Returns the others.
+pub(crate) async fn make(
+    remote: &mut Remote,
+    directories: &[ServerPath],
+    mut files: Vec<Outgoing>,
+    batch: &mut Batch<'_>,
+) -> Result<Vec<Outgoing>, Failure> {
+    let mut lost: Vec<Vec<u8>> = Vec::new();
+    let is_in = |path: &ServerPath, lost: &[u8]| path.as_bytes().starts_with(lost);
+    for directory in directories {
+        if lost.iter().any(|lost| is_in(directory, lost)) {
+            continue;
+        }
+        match remote.make(directory).await {
+            Ok(0) => {}
+            Ok(_) => batch.note("made", &directory.to_string()),
+            Err(failure) if ends_all(&failure) => return Err(failure),
+            Err(failure) => {
+                batch.fail(&failure);
+                let below = join(directory.as_bytes(), b"");
+                let before = files.len();
+                files.retain(|file| !is_in(&file.remote, &below));
+                let why = format!("{directory} could not be made");
+                batch.lose(before - files.len(), &why);
+                lost.push(below);
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// Makes directories, and sends files that are not there yet.
+async fn send(
+    args: &Args,
+    client: &Client,
+    how: &Writing,
+    (directories, files): (Vec<ServerPath>, Vec<Outgoing>),
+    mut batch: Batch<'_>,
+) -> Result<(), Failure> {
+    let mut remote = Remote::new(args, client)?;
+    let mut wanted = Vec::new();
+    if how.asking.dry_run {
+        let sent = files.into_iter().map(|file| ("would be sent", file.remote));
+        let made = directories.into_iter().map(|path| ("would be there", path));
+        for (word, path) in made.chain(sent) {
+            batch.would(word, &path.to_string());
+        }
+        return batch.end("sent: nothing was done");
+    }
+    let files = make(&mut remote, &directories, files, &mut batch).await?;
+    for file in files {
+        if how.if_exists == OnServer::SkipSame
+            && how.verify != Check::ReadBack
+            && remote.find(&file.remote).await?.is_some_and(|there| {
+                there.kind() == EntryKind::File && there.size == i64::try_from(file.size).ok()
+            })
+        {
+            batch.skip(&file.remote.to_string());
+        } else {
+            wanted.push(file);
+        }
+    }
+    let sending = Sending {
+        args,
+        client,
+        target: args.target()?,
+        how,
+    };
+    let sent = sending.run(wanted, &mut batch).await;
+    batch.meter.end();
+    sent?;
+    batch.end("sent")
+}
+
 /// The SHA-256 of a local file, where it must be known before it is sent.
-async fn known_hash(put: &Put, size: Option<u64>) -> Result<Option<[u8; 32]>, Failure> {
-    let compares = put.if_exists == OnServer::SkipSame && put.verify == Check::ReadBack;
+pub(crate) async fn known_hash(
+    local: &Path,
+    how: &Writing,
+    size: Option<u64>,
+) -> Result<Option<[u8; 32]>, Failure> {
+    let compares = how.if_exists == OnServer::SkipSame && how.verify == Check::ReadBack;
     if !compares || size.is_none() {
         return Ok(None);
     }
-    hash(&put.local).await.map(Some)
+    hash(local).await.map(Some)
 }
 
 /// SHA-256 of a local file.
@@ -80,7 +256,7 @@ pub(crate) async fn hash(local: &Path) -> Result<[u8; 32], Failure> {
 
 /// Prints what is known of a file that was sent.
 fn tell(args: &Args, remote: &ServerPath, result: &PutResult) -> Result<(), Failure> {
-    print(args.json, text(&remote.to_string(), result), || {
+    report(args, text(&remote.to_string(), result), || {
         json!({
             "path": remote.to_string(),
             "size": result.size,
@@ -95,25 +271,6 @@ fn tell(args: &Args, remote: &ServerPath, result: &PutResult) -> Result<(), Fail
     })
 }
 
-/// The remote name. A name that is empty or ends in `/` gets the local file's name.
-pub(crate) fn remote_name(put: &Put) -> Result<ServerPath, Failure> {
-    let remote = put.to.as_ref().unwrap_or(&put.remote);
-    if put.to.is_none() {
-        pair::is_one_file(&put.local, remote, "--to", &remote.to_string())?;
-    }
-    if !remote.is_empty() && !remote.as_bytes().ends_with(b"/") {
-        return Ok(remote.clone());
-    }
-    match put.local.file_name() {
-        Some(name) if !is_standard_stream(&put.local) => {
-            Ok([remote.as_bytes(), name.as_bytes()].concat().into())
-        }
-        _ => Err(Failure::Usage(format!(
-            "the path on the server needs a file name at its end: {remote}"
-        ))),
-    }
-}
-
 /// A local file, and its size where that is known before its end.
 pub(crate) async fn open(
     local: &Path,
@@ -125,20 +282,15 @@ pub(crate) async fn open(
     let file = File::open(local).await.map_err(failed)?;
     let metadata = file.metadata().await.map_err(failed)?;
     if metadata.is_dir() {
-        return Err(failed(std::io::ErrorKind::IsADirectory.into()));
+        return Err(Failure::Directory {
+            path: local.display().to_string(),
+            place: "here".into(),
+            instead: WITH_R,
+        });
     }
     // The size of a pipe or a device is not known before its end.
     let size = metadata.is_file().then_some(metadata.len());
     Ok((Box::new(file), size))
-}
-
-fn show(bar: &ProgressBar, report: &OperationProgress) {
-    bar.set_message(match report.stage() {
-        Stage::Queued => format!("{} first", report.queue_position),
-        Stage::Verifying => "verifying".into(),
-        Stage::Preparing | Stage::Transferring | Stage::Unspecified => "sending".into(),
-    });
-    bar.set_position(u64::try_from(report.moved_bytes).unwrap_or_default());
 }
 
 fn text(remote: &str, result: &PutResult) -> String {

@@ -6,7 +6,7 @@ use cellftp::client::{
 use serde_json::json;
 
 use crate::args::Args;
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::output::{Plain, print, seconds};
 
 pub(crate) async fn run(args: &Args, client: &Client) -> Result<(), Failure> {

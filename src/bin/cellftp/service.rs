@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::args::{Args, ServiceCommand};
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::output::{Plain, print};
 use cellftp::client::{Client, CommandForm, DataAddressMode, GetCapabilitiesResponse};
 

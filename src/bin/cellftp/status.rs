@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::args::Args;
 use crate::events::{repair_line, repair_value};
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::output::{Plain, print, seconds};
 
 /// Shows the status. With `check`, what is wrong is a failure as well.

@@ -3,18 +3,21 @@
 use bytes::Bytes;
 use serde_json::json;
 
+use crate::aim::file_name;
 use crate::args::{Args, TransferCommand, TransferGet, TransferPut, TransferRead, Whose};
 use crate::arrival::Arrival;
-use crate::exit::Failure;
+use crate::deed::Deed;
+use crate::failure::{Failure, told};
 use crate::files::is_checked;
-use crate::output::{Plain, print};
-use crate::progress;
-use crate::put::{hash, open, remote_name};
-use crate::transfer_text::{line, value};
+use crate::meter::Meter;
+use crate::output::{Plain, print, report, words};
+use crate::pair;
+use crate::put::{hash, open};
+use crate::transfer_text::{line, overview, value};
 use cellftp::client::watch_transfers_response::Event;
 use cellftp::client::{
-    Client, Code, Error, IfExists, OnFailure, Refusal, ServerPath, Transfer, TransferFilter,
-    TransferRemoval, TransferState, UploadHeader, Verify,
+    Client, Error, IfExists, OnFailure, ServerPath, Transfer, TransferFilter, TransferRemoval,
+    TransferState, UploadHeader, Verify,
 };
 
 pub(crate) async fn run(
@@ -26,47 +29,133 @@ pub(crate) async fn run(
         TransferCommand::Put(given) => put(args, given, client).await,
         TransferCommand::Get(given) => get(args, given, client).await,
         TransferCommand::Ls { whose } => {
-            let transfers = client.transfers_where(&filter(args)).await?;
-            let text = transfers.iter().map(|transfer| line_of(whose, transfer));
-            let text: String = text.collect();
+            let mut transfers = client.transfers_where(&filter(args)).await?;
+            transfers.sort_by_key(|transfer| {
+                let made = transfer.create_time.unwrap_or_default();
+                (made.seconds, made.nanos, transfer.transfer_id.clone())
+            });
+            let text = overview(&transfers, whose.principal.is_some());
             print(args.json, text, || transfers.iter().map(value).collect())
         }
-        TransferCommand::Show { id, .. } => show(args, &client.transfer(id).await?),
-        TransferCommand::Watch { id: Some(id), .. } => watch(args, id, client).await,
-        TransferCommand::Watch { id: None, whose } => watch_all(args, whose, client).await,
+        TransferCommand::Show { ids, .. } => {
+            each(args, ids, async |id| {
+                show(args, &client.transfer(id).await?)
+            })
+            .await
+        }
+        TransferCommand::Watch { ids, whose } if ids.is_empty() => {
+            watch_all(args, whose, client).await
+        }
+        TransferCommand::Watch { ids, .. } => {
+            each(args, ids, async |id| watch(args, id, client).await).await
+        }
         TransferCommand::Read(given) => read(args, given, client).await,
-        TransferCommand::Retry { id, .. } => tell(args, &client.retry_transfer(id).await?),
-        TransferCommand::Cancel { id, .. } => show(args, &client.cancel_transfer(id).await?),
-        TransferCommand::Rm { id, .. } => {
-            client.delete_transfer(id).await?;
-            print(args.json, "", || json!({ "transfer_id": id }))
+        TransferCommand::Retry { ids, wait, .. } => {
+            each(args, ids, async |id| {
+                tell(args, &client.retry_transfer(id).await?)
+            })
+            .await?;
+            match wait {
+                true => each(args, ids, async |id| wait_for(args, id, client).await).await,
+                false => Ok(()),
+            }
+        }
+        TransferCommand::Cancel { ids, .. } => {
+            each(args, ids, async |id| {
+                show(args, &client.cancel_transfer(id).await?)
+            })
+            .await
+        }
+        TransferCommand::Rm { ids, .. } => {
+            each(args, ids, async |id| {
+                client.delete_transfer(id).await?;
+                print(args.json, "", || json!({ "transfer_id": id }))
+            })
+            .await
         }
     }
 }
 
+/// Does something with each transfer. One that fails does not keep the others from it.
+async fn each(
+    args: &Args,
+    ids: &[String],
+    act: impl AsyncFn(&String) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    if let [id] = ids {
+        return act(id).await;
+    }
+    let mut numbers = std::collections::BTreeSet::new();
+    let mut failed = 0;
+    for id in ids {
+        if let Err(failure) = act(id).await {
+            let deed = Deed {
+                name: Some(id.clone()),
+                ..Deed::of(args)
+            };
+            failure.print(args.json, &deed);
+            numbers.insert(failure.number());
+            failed += 1;
+        }
+    }
+    let mut numbers = numbers.into_iter();
+    match (numbers.next(), numbers.next()) {
+        (None, _) => Ok(()),
+        (Some(number), other) => Err(Failure::Some {
+            failed,
+            all: ids.len(),
+            number: if other.is_none() { number } else { 1 },
+        }),
+    }
+}
+
+/// Waits until a transfer is over, and shows its end.
+async fn wait_for(args: &Args, id: &str, client: &Client) -> Result<(), Failure> {
+    let mut watch = client.watch_transfer(id).await?;
+    let meter = Meter::of(args, None);
+    let mut last = None;
+    while let Some(transfer) = watch.next().await? {
+        if let Some(size) = transfer.size.and_then(|size| u64::try_from(size).ok()) {
+            meter.size(size);
+        }
+        let word = words(transfer.state().as_str_name(), "TRANSFER_STATE_");
+        let moved = u64::try_from(transfer.attempt_moved_bytes).unwrap_or_default();
+        meter.at(&word, moved);
+        last = Some(transfer);
+    }
+    meter.end();
+    match last {
+        Some(transfer) if transfer.end_time.is_some() => {
+            report(args, line(&transfer), || value(&transfer))?;
+            outcome(&transfer)
+        }
+        Some(_) | None => Err(Error::Incomplete.into()),
+    }
+}
+
 async fn put(args: &Args, given: &TransferPut, client: &Client) -> Result<(), Failure> {
-    let (mut source, size) = open(&given.put.local).await?;
+    let (mut source, size) = open(&given.local).await?;
     // The file is read twice, so that the daemon knows at once whether it has this very file already.
     let sha256 = match size {
-        Some(_) if !given.resume => Bytes::copy_from_slice(&hash(&given.put.local).await?),
+        Some(_) if !given.resume => Bytes::copy_from_slice(&hash(&given.local).await?),
         _ => Bytes::new(),
     };
-    let bar = progress::bar(args.json, size);
-    let taken = |bytes| bar.set_position(bytes);
+    let bar = Meter::of(args, size);
+    let taken = |bytes| bar.at("handing over", bytes);
     let id = id(given.id.as_deref());
     let transfer = if given.resume {
         client.resume_upload(&id, &mut source, taken).await
     } else {
-        let (path, raw_path) = remote_name(&given.put)?.fields();
-        let (sentinel, raw_sentinel) = given.put.sentinel.fields();
+        let (path, raw_path) = remote_name(given)?.fields();
+        let (sentinel, raw_sentinel) = given.how.sentinel.fields();
         let header = UploadHeader {
             transfer_id: id.clone(),
             profile: args.profile()?,
             path,
             raw_path,
-            if_exists: IfExists::from(given.put.if_exists).into(),
-            verify: Verify::from(given.put.verify).into(),
-            on_failure: OnFailure::from(given.put.on_failure).into(),
+            if_exists: IfExists::from(given.how.if_exists).into(),
+            verify: Verify::from(given.how.verify).into(),
+            on_failure: OnFailure::from(given.how.on_failure).into(),
             sentinel,
             raw_sentinel,
             priority: args.urgency().into(),
@@ -78,12 +167,25 @@ async fn put(args: &Args, given: &TransferPut, client: &Client) -> Result<(), Fa
         };
         client.create_upload(header, &mut source, taken).await
     };
-    bar.finish_and_clear();
+    bar.end();
     let name = ServerPath::from(&id);
     if is_checked(args, &name, &transfer)? {
         return Ok(());
     }
-    tell(args, &transfer?)
+    let transfer = transfer?;
+    if given.wait {
+        return wait_for(args, &transfer.transfer_id, client).await;
+    }
+    tell(args, &transfer)
+}
+
+/// The remote name.
+fn remote_name(given: &TransferPut) -> Result<ServerPath, Failure> {
+    let remote = given.to.as_ref().unwrap_or(&given.remote);
+    if given.to.is_none() {
+        pair::is_one_file(&given.local, remote, "--to", &remote.to_string())?;
+    }
+    file_name(&given.local, remote)
 }
 
 async fn get(args: &Args, given: &TransferGet, client: &Client) -> Result<(), Failure> {
@@ -93,7 +195,11 @@ async fn get(args: &Args, given: &TransferGet, client: &Client) -> Result<(), Fa
     if is_checked(args, &ServerPath::from(&id), &transfer)? {
         return Ok(());
     }
-    tell(args, &transfer?)
+    let transfer = transfer?;
+    if given.wait {
+        return wait_for(args, &transfer.transfer_id, client).await;
+    }
+    tell(args, &transfer)
 }
 
 async fn watch(args: &Args, id: &str, client: &Client) -> Result<(), Failure> {
@@ -170,19 +276,11 @@ fn outcome(transfer: &Transfer) -> Result<(), Failure> {
     let id = transfer.transfer_id.clone();
     match transfer.state() {
         TransferState::Failed => {
-            let error = transfer.last_failure.clone().unwrap_or_default();
-            let source = Error::Refused(Box::new(Refusal {
-                code: Code::from_i32(error.code),
-                message: if error.message.is_empty() {
-                    "the transfer failed".into()
-                } else {
-                    error.message
-                },
-                reason: error.reason,
-                metadata: error.metadata.into_iter().collect(),
-                retry_after: None,
-                violations: Vec::new(),
-            }));
+            let mut failure = transfer.last_failure.clone().unwrap_or_default();
+            if failure.message.is_empty() {
+                failure.message = "the transfer failed".into();
+            }
+            let source = told(failure);
             Err(Failure::For { path: id, source })
         }
         TransferState::Cancelled => Err(Failure::Cancelled { id }),
@@ -206,11 +304,11 @@ fn path(transfer: &Transfer) -> ServerPath {
 async fn read(args: &Args, given: &TransferRead, client: &Client) -> Result<(), Failure> {
     let transfer = client.transfer(&given.id).await?;
     let size = transfer.size.and_then(|size| u64::try_from(size).ok());
-    let bar = progress::bar(args.json, size);
+    let bar = Meter::of(args, size);
     let mut arrival = Arrival::at(&given.local, &path(&transfer), &given.landing).await?;
-    let (mut sink, arrived) = (arrival.sink()?, |bytes| bar.set_position(bytes));
+    let (mut sink, arrived) = (arrival.sink()?, |bytes| bar.at("receiving", bytes));
     let result = client.read_transfer(&given.id, &mut sink, arrived).await;
-    bar.finish_and_clear();
+    bar.end();
     arrival.complete(args, result?)
 }
 
@@ -226,7 +324,7 @@ fn show(args: &Args, transfer: &Transfer) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cellftp::client::{PutState, TransferDirection};
+    use cellftp::client::{Code, PutState, TransferDirection};
 
     fn upload(state: TransferState, evidence: PutState, verify: Verify) -> Transfer {
         Transfer {

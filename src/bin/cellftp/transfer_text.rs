@@ -3,8 +3,10 @@
 use serde_json::json;
 
 use crate::events::failure_value;
-use crate::output::{Plain, hex, seconds};
+use crate::ls::short;
+use crate::output::{Plain, hex, seconds, words};
 use crate::put::how_sure;
+use crate::table::table;
 use cellftp::client::{Remnant, Transfer, TransferDirection, TransferState};
 
 /// A transfer on one line, for people.
@@ -24,6 +26,56 @@ pub(crate) fn line(transfer: &Transfer) -> String {
         Plain(&transfer.path),
         how(transfer, &size)
     )
+}
+
+/// All transfers in a table, with their principals where those of others are shown.
+pub(crate) fn overview(transfers: &[Transfer], with_principals: bool) -> String {
+    let mut head = vec![
+        "ID", "WAY", "STATE", "DONE", "SIZE", "PROFILE", "PATH", "WHY",
+    ];
+    if with_principals {
+        head.insert(0, "PRINCIPAL");
+    }
+    let rows: Vec<_> = transfers
+        .iter()
+        .map(|transfer| row(transfer, with_principals))
+        .collect();
+    table(&head, &rows)
+}
+
+fn row(transfer: &Transfer, with_principals: bool) -> Vec<String> {
+    let way = match transfer.direction() {
+        TransferDirection::Upload => "up",
+        TransferDirection::Download => "down",
+        TransferDirection::Unspecified => "?",
+    };
+    let done = match (transfer.state(), transfer.size) {
+        (TransferState::Done, _) => "100%".into(),
+        (TransferState::Running, Some(size)) if size > 0 => {
+            format!(
+                "{}%",
+                transfer.attempt_moved_bytes.saturating_mul(100) / size
+            )
+        }
+        _ => "-".into(),
+    };
+    let why = match transfer.state() {
+        TransferState::Done | TransferState::Cancelled => None,
+        _ => transfer.last_failure.as_ref(),
+    };
+    let row = [
+        Plain(&transfer.transfer_id).to_string(),
+        way.into(),
+        words(transfer.state().as_str_name(), "TRANSFER_STATE_"),
+        done,
+        transfer.size.map_or_else(|| "?".into(), short),
+        Plain(&transfer.profile).to_string(),
+        Plain(&transfer.path).to_string(),
+        why.map(|failure| failure.reason.clone())
+            .unwrap_or_default(),
+    ];
+    let whose = with_principals.then(|| Plain(&transfer.principal).to_string());
+    whose.into_iter().chain(row).collect()
 }
 
 /// How far a transfer is, or how it ended.

@@ -5,17 +5,18 @@ use std::ops::ControlFlow;
 
 use serde_json::{Value, json};
 
-use crate::args::{Args, Rm};
-use crate::exit::Failure;
+use crate::args::{Args, Ls, Rm};
+use crate::failure::Failure;
 use crate::files::is_checked;
-use crate::ls::{line, value};
+use crate::ls::{line, short, value};
 use crate::output::{Plain, print};
 use cellftp::client::{
     Branch, CallOptions, Client, EntryKind, RemovedName, ServerPath, Target, TreeFailure,
 };
 
 /// Lists a directory and all below it, one directory after the other, as they arrive.
-pub(crate) async fn ls(args: &Args, path: &ServerPath, client: &Client) -> Result<(), Failure> {
+pub(crate) async fn ls(args: &Args, ls: &Ls, client: &Client) -> Result<(), Failure> {
+    let (path, form) = (&ls.path, ls.form);
     let target = args.target()?;
     let mut printer = TreePrinter::new(args);
     let mut shown = None;
@@ -35,7 +36,7 @@ pub(crate) async fn ls(args: &Args, path: &ServerPath, client: &Client) -> Resul
                 );
                 shown = Some(part.directory.clone());
             }
-            text.extend(part.entries.iter().map(line));
+            text.extend(part.entries.iter().map(|entry| line(entry, form)));
             let entries = || part.entries.iter().map(value).collect::<Vec<_>>();
             printer.print(
                 &text,
@@ -51,7 +52,12 @@ pub(crate) async fn ls(args: &Args, path: &ServerPath, client: &Client) -> Resul
 }
 
 /// Adds up the sizes of all files.
-pub(crate) async fn du(args: &Args, path: &ServerPath, client: &Client) -> Result<(), Failure> {
+pub(crate) async fn du(
+    args: &Args,
+    path: &ServerPath,
+    human: bool,
+    client: &Client,
+) -> Result<(), Failure> {
     let target = args.target()?;
     let mut printer = TreePrinter::new(args);
     let walked = client.walk(&target, path, 0, |branch| match branch {
@@ -61,9 +67,14 @@ pub(crate) async fn du(args: &Args, path: &ServerPath, client: &Client) -> Resul
     let walked = walked.await;
     printer.ended()?;
     let sum = walked.map_err(|source| about(path, source))?;
+    let bytes = if human {
+        short(sum.total_bytes)
+    } else {
+        format!("{} bytes", sum.total_bytes)
+    };
     let text = format!(
-        "{} bytes in {} files and {} directories\n",
-        sum.total_bytes, sum.file_count, sum.directory_count
+        "{bytes} in {} files and {} directories\n",
+        sum.file_count, sum.directory_count
     );
     print(args.json, text, || {
         json!({

@@ -57,6 +57,10 @@ pub struct ProfileInfo {
     pub yields: Yields,
     /// The character code of the server's names.
     pub code: NameCode,
+    /// Host name or address of the server.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
 }
 
 impl Known {
@@ -69,6 +73,8 @@ impl Known {
             priority: self.profile.priority,
             yields: self.profile.yields,
             code: self.profile.code,
+            host: self.server.host.as_str().to_owned(),
+            port: self.server.port.get(),
         })
     }
 }

@@ -7,6 +7,7 @@ use clap::{Subcommand, ValueEnum};
 use super::choice::Existing;
 use super::file::Landing;
 use super::value::server_path;
+use crate::completion::remote;
 use cellftp::client::{DataAddressMode, ServerPath};
 
 /// A path on the module begins with its drive: F:/name.
@@ -101,7 +102,7 @@ pub(crate) struct ModulePut {
 #[derive(Debug, clap::Args)]
 pub(crate) struct ModuleFetch {
     /// Path on the server; the file on the module gets its last component as name
-    #[arg(value_parser = server_path())]
+    #[arg(value_parser = server_path(), add = remote())]
     pub(crate) remote: ServerPath,
 
     /// Drive of the module, for example F:
@@ -119,7 +120,7 @@ pub(crate) struct ModuleFetch {
 #[derive(Debug, clap::Args)]
 pub(crate) struct ModuleSend {
     /// Path on the server; the file of the module has its last component as name
-    #[arg(value_parser = server_path())]
+    #[arg(value_parser = server_path(), add = remote())]
     pub(crate) remote: ServerPath,
 
     /// Drive of the module, for example F:
