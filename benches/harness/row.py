@@ -18,6 +18,8 @@ class Row:
     behind: str = ""
     # It does not depend on how busy the machine is, so that a check may rely on it.
     stable: bool = False
+    # What a check fails beyond, where that is not the goal: the figure that was reached, and a little more.
+    held: float = None
 
     @property
     def median(self):
@@ -26,6 +28,12 @@ class Row:
     @property
     def met(self):
         return self.median >= self.goal if self.more else self.median <= self.goal
+
+    @property
+    def fails(self):
+        """Whether a check fails on it."""
+        bound = self.goal if self.held is None else self.held
+        return self.stable and (self.median < bound if self.more else self.median > bound)
 
     def cells(self):
         """As words: what, median, spread, goal, whether it is met, what is behind it."""

@@ -100,10 +100,9 @@ impl Dispatch {
             let waits = matches!(record.state, State::Queued | State::Waiting { .. });
             if waits && record.wish.profile != self.outbox.profile {
                 let cancelled = self.transfers.cancel_transfer(&self.caller, id.clone());
-                cancelled.await.map_err(|source| Error::Transfer {
-                    file: PathBuf::from(record.wish.path.as_str()),
-                    source: Box::new(source),
-                })?;
+                cancelled
+                    .await
+                    .map_err(Error::of_transfer(Path::new(record.wish.path.as_str())))?;
             }
         }
         Ok(())
@@ -116,10 +115,7 @@ impl Dispatch {
         found: &Found,
         id: TransferId,
     ) -> Result<(), Error> {
-        let refused = |source| Error::Transfer {
-            file: found.path.clone(),
-            source: Box::new(source),
-        };
+        let refused = Error::of_transfer(&found.path);
         let path = match name::on_server(&self.outbox.target, &found.path) {
             Ok(path) => path,
             Err(error) => {
@@ -177,10 +173,7 @@ impl Dispatch {
         mut file: File,
         found: &Found,
     ) -> Result<(), Error> {
-        let refused = |source| Error::Transfer {
-            file: found.path.clone(),
-            source: Box::new(source),
-        };
+        let refused = Error::of_transfer(&found.path);
         let mut left = found.version.size;
         loop {
             let read = self.on_disk(&found.path, "read", move || {
@@ -262,10 +255,7 @@ impl Dispatch {
         let Ok(path) = name::on_server(&self.outbox.target, &found.path) else {
             return Ok(());
         };
-        let refused = |source| Error::Transfer {
-            file: found.path.clone(),
-            source: Box::new(source),
-        };
+        let refused = Error::of_transfer(&found.path);
         let target = Target::Profile(self.outbox.profile.clone());
         for directory in name::directories(&path) {
             let caller = Caller {
@@ -373,10 +363,7 @@ impl Dispatch {
         let gone = self.transfers.delete_transfer(&self.caller, id.clone());
         match gone.await {
             Err(error) if matches!(error.cause, Cause::TransferNotFound) => Ok(()),
-            gone => gone.map_err(|source| Error::Transfer {
-                file: file.to_owned(),
-                source: Box::new(source),
-            }),
+            gone => gone.map_err(Error::of_transfer(file)),
         }
     }
 

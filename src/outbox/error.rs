@@ -1,7 +1,7 @@
 //! Why an outbox does not get on.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio::task::JoinError;
 
@@ -45,6 +45,15 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// The error of a transfer for a file.
+    pub(crate) fn of_transfer(file: &Path) -> impl Fn(terms::Error) -> Self {
+        let file = file.to_owned();
+        move |source| Self::Transfer {
+            file: file.clone(),
+            source: Box::new(source),
+        }
+    }
+
     /// The text with its causes.
     pub(crate) fn whole(&self) -> String {
         let mut text = self.to_string();

@@ -8,20 +8,15 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{
-    Access, AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags, Stat, accessat, fchmod, fstat,
-    fsync, mkdirat, openat, renameat, renameat_with, statat, unlinkat,
+    Access, AtFlags, CWD, Mode, OFlags, RenameFlags, Stat, accessat, fchmod, fstat, fsync, mkdirat,
+    openat, renameat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
 use super::Outbox;
 use super::found::{Found, Version};
-
-/// The most files that are looked at: a table of so many is some megabytes. The rest has its turn when these are sent.
-const FILES: usize = 10_000;
-
-/// How deep directories may be in one another: those of files that are put aside have two more above them.
-const DEPTH: usize = 34;
+use super::walk::walk;
 
 /// The directory for files that are being put away. Its name has a dot in front: nothing in it is sent.
 pub(crate) const ASIDE: &str = ".cellftpd";
@@ -34,9 +29,6 @@ const NAMES: u32 = 1000;
 
 /// Endings of names that other programs give to files that they are writing.
 const UNFINISHED: [&[u8]; 5] = [b".tmp", b".part", b".partial", b".filepart", b"~"];
-
-/// The most names that are looked at, of whatever kind.
-const ENTRIES: usize = 100_000;
 
 /// The files of an outbox at one moment.
 #[derive(Debug)]
@@ -88,9 +80,14 @@ impl Folder {
             let kept = [Outbox::SENT, Outbox::FAILED].map(Path::new);
             !kept.contains(&path) && !is_unfinished(path)
         };
-        let is_complete = self.walk(Path::new(""), &kept, &mut |path, version| {
-            all.push(Found { path, version });
-        })?;
+        let is_complete = walk(
+            |path| self.directory(path, false),
+            Path::new(""),
+            &kept,
+            &mut |path, version| {
+                all.push(Found { path, version });
+            },
+        )?;
         all.sort_unstable_by(|one, other| {
             let key = |found: &Found| found.version.modified;
             key(one)
@@ -153,20 +150,25 @@ impl Folder {
         if !self.has(root)? {
             return Ok(left);
         }
-        self.walk(root, &|_| true, &mut |path, _| {
-            let mut parts = path.components();
-            let transfer = parts
-                .by_ref()
-                .nth(1)
-                .map(|part| part.as_os_str().to_string_lossy());
-            let path = parts.as_path().to_owned();
-            if let Some(transfer) = transfer.filter(|_| !path.as_os_str().is_empty()) {
-                left.push(Aside {
-                    path,
-                    transfer: transfer.into_owned(),
-                });
-            }
-        })?;
+        walk(
+            |path| self.directory(path, false),
+            root,
+            &|_| true,
+            &mut |path, _| {
+                let mut parts = path.components();
+                let transfer = parts
+                    .by_ref()
+                    .nth(1)
+                    .map(|part| part.as_os_str().to_string_lossy());
+                let path = parts.as_path().to_owned();
+                if let Some(transfer) = transfer.filter(|_| !path.as_os_str().is_empty()) {
+                    left.push(Aside {
+                        path,
+                        transfer: transfer.into_owned(),
+                    });
+                }
+            },
+        )?;
         Ok(left)
     }
 
@@ -316,57 +318,6 @@ impl Folder {
     /// The mode of the outbox, as far as `mask` goes.
     const fn mode(&self, mask: u32) -> Mode {
         Mode::from_raw_mode(self.stat.st_mode & mask)
-    }
-
-    /// Hands over each plain file below `from` for whose path `kept` says so, and its version. Answers whether it has
-    /// seen all of them.
-    fn walk(
-        &self,
-        from: &Path,
-        kept: &impl Fn(&Path) -> bool,
-        to: &mut impl FnMut(PathBuf, Version),
-    ) -> io::Result<bool> {
-        let mut open = vec![from.to_owned()];
-        let (mut files, mut entries, mut is_complete) = (0, 0, true);
-        while let Some(path) = open.pop() {
-            let directory = match self.directory(&path, false) {
-                Ok(directory) => directory,
-                Err(error) if path == from => return Err(error),
-                Err(error) => {
-                    // Somebody has removed it meanwhile, or it is not the daemon's to read.
-                    is_complete &= error.kind() == io::ErrorKind::NotFound;
-                    continue;
-                }
-            };
-            for entry in Dir::read_from(&directory)? {
-                let entry = entry?;
-                entries += 1;
-                let name = OsStr::from_bytes(entry.file_name().to_bytes());
-                let there = path.join(name);
-                if matches!(name.as_bytes(), b"." | b"..") || !kept(&there) {
-                    continue;
-                }
-                let stat = match statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
-                    Ok(stat) => stat,
-                    Err(error) => {
-                        is_complete &= error == Errno::NOENT;
-                        continue;
-                    }
-                };
-                match FileType::from_raw_mode(stat.st_mode) {
-                    FileType::Directory if there.components().count() < DEPTH => open.push(there),
-                    FileType::RegularFile if stat.st_nlink == 1 => {
-                        files += 1;
-                        to(there, Version::of(&stat));
-                    }
-                    _ => {}
-                }
-                if files >= FILES || entries >= ENTRIES {
-                    return Ok(false);
-                }
-            }
-        }
-        Ok(is_complete)
     }
 }
 

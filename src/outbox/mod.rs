@@ -12,6 +12,7 @@ mod found;
 mod name;
 mod outboxes;
 mod steady;
+mod walk;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -399,7 +399,7 @@ fn the_manual_and_what_shells_need_are_printed() {
         (CELLFTPD, "cellftpd.8", ".SH SIGNALS", "doctor"),
         (CELLFTPD, "cellftpd-check-config.8", "strict", "doctor"),
         (CELLFTPD, "cellftpd.toml.5", ".SS [servers.NAME]", "doctor"),
-        (CELLFTP, "cellftp.1", "CELLFTP_PROFILE", "put"),
+        (CELLFTP, "cellftp.1", "CELLFTP_PROFILE", "CELLFTP_COMPLETE"),
         (
             CELLFTP,
             "cellftp-module-fetch.1",

@@ -1,4 +1,6 @@
 //! The command line.
+//!
+//! Above 400 lines because the help of each command is its comment here.
 
 mod asking;
 mod choice;

@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
+use rustix::fs::FileType;
+
 use super::*;
 
 fn folder() -> (tempfile::TempDir, Folder) {

@@ -153,6 +153,16 @@ impl Journal {
         self.store.lock().await.open = None;
     }
 
+    /// Whether the disk was last told to accept nothing.
+    fn has_failed(&self) -> bool {
+        self.keeping.get().is_some_and(|keeping| {
+            matches!(
+                *keeping.borrow(),
+                Keeping::Waiting(_) | Keeping::Unusable(_)
+            )
+        })
+    }
+
     /// Looks at the disk without being asked to by a client: whether the place is still there and has room, and, after
     /// it failed, whether it can be written again.
     pub(crate) async fn look_at_the_disk(&self) {
@@ -161,12 +171,7 @@ impl Journal {
             return;
         };
         let (home, known) = (Arc::clone(&self.home), slot.known);
-        let failed = self.keeping.get().is_some_and(|keeping| {
-            matches!(
-                *keeping.borrow(),
-                Keeping::Waiting(_) | Keeping::Unusable(_)
-            )
-        });
+        let failed = self.has_failed();
         let looked = self.files.run(move |files| {
             let looked = home.check(&*files.disk, known).and_then(|()| {
                 files.check_room(0).map_err(spool)?;
@@ -183,6 +188,8 @@ impl Journal {
         };
         metrics::sampled(&self.sample(free));
         match looked {
+            // It failed while this look, which tried nothing, was under way: the next one tries it.
+            Ok(()) if !failed && self.has_failed() => {}
             Ok(()) => self.tell_of_keeping(Keeping::On),
             looked => self.noticed(&looked),
         }
