@@ -26,6 +26,13 @@ use crate::proto::{self, CallOptions, Growth, Priority, TransferOptions, YieldPo
 /// How long the daemon may take to accept a connection. It is on this machine, or near.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How often the daemon is asked for a sign of life over TCP while a call waits for it: a host that has lost its power
+/// or its network closes no connection.
+const ASK: Duration = Duration::from_secs(30);
+
+/// How long the daemon may take for that sign. It answers at once, and the network may lose a packet or two.
+const ANSWER: Duration = Duration::from_secs(20);
+
 /// A connection to the daemon. Cheap to clone; clones share the connection.
 ///
 /// # Errors of every call
@@ -102,6 +109,11 @@ impl Client {
                 .tls_config(credentials.config())
                 .map_err(|source| Error::Credentials(Box::new(source)))?;
         }
+        if !matches!(address, Address::Unix(_)) {
+            endpoint = endpoint
+                .http2_keep_alive_interval(ASK)
+                .keep_alive_timeout(ANSWER);
+        }
         let channel = endpoint.connect().await.map_err(failed)?;
         Ok(Self {
             ftps: FtpsServiceClient::new(channel.clone()),
@@ -163,7 +175,8 @@ impl Client {
     }
 
     /// The same connection, for a Get that goes on at an offset: these are the bytes right before it, at most
-    /// 512. Where the file has others there, the Get is refused with the reason `SOURCE_CHANGED`.
+    /// 512. Where the file has others there, the Get is refused with the reason `SOURCE_CHANGED`. A daemon that
+    /// does not know this option refuses the call.
     #[must_use]
     pub fn with_tail(mut self, tail: Bytes) -> Self {
         self.tail = tail;
@@ -288,5 +301,30 @@ impl Target {
                 Self::Session(id) => Destination::SessionId(id.clone()),
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_daemon_that_has_gone_without_a_word_ends_the_call() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (mut silent, _) = listener.accept().await.unwrap();
+            // It takes what comes and says nothing.
+            while silent.read(&mut [0; 1024]).await.is_ok_and(|read| read > 0) {}
+            std::future::pending::<()>().await;
+        });
+        let address = format!("http://127.0.0.1:{port}").parse().unwrap();
+        let client = Client::connect(&address).await.unwrap();
+        tokio::time::pause();
+        let limit = (ASK + ANSWER) * 3;
+        let ended = tokio::time::timeout(limit, client.profiles()).await;
+        assert!(ended.expect("it waits for ever").is_err());
     }
 }

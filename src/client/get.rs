@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
-use tonic::Streaming;
+use tonic::{Request, Streaming};
 
 use super::connection::{Client, Target};
 use super::error::{Error, unless_validated};
@@ -79,9 +79,7 @@ impl Client {
             options: self.options(),
             ..Default::default()
         });
-        if self.length.is_some() {
-            require(&mut request, "get_length");
-        }
+        guard(&mut request);
         let limit = Limit::with_grace(self.timeout);
         let mut ftps = self.ftps.clone();
         let mut operation_id = String::new();
@@ -115,6 +113,17 @@ impl Client {
             result: None,
             queued,
         })
+    }
+}
+
+/// Names the features that a daemon must have for a request. One that drops the length would send too much, and one
+/// that drops the tail might send what is not the rest of the caller's file.
+fn guard(request: &mut Request<GetRequest>) {
+    if request.get_ref().length != 0 {
+        require(request, "get_length");
+    }
+    if !request.get_ref().tail.is_empty() {
+        require(request, "get_guards");
     }
 }
 
@@ -189,5 +198,30 @@ impl Download {
         }
         sink.flush().await.map_err(Error::Write)?;
         self.result.ok_or(Error::Incomplete)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_daemon_that_does_not_know_the_length_or_the_tail_refuses_the_request() {
+        let required = |message: GetRequest| {
+            let mut request = Request::new(message);
+            guard(&mut request);
+            let features = request.metadata().get_all("cellftp-require").into_iter();
+            features
+                .map(|feature| feature.to_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert!(required(GetRequest::default()).is_empty());
+        let tail = GetRequest {
+            tail: Bytes::from_static(b"end"),
+            ..GetRequest::default()
+        };
+        assert_eq!(required(tail.clone()), ["get_guards"]);
+        let both = GetRequest { length: 1, ..tail };
+        assert_eq!(required(both), ["get_length", "get_guards"]);
     }
 }

@@ -117,8 +117,8 @@ impl Files {
     /// sweeps.
     pub(crate) fn try_out(&self) -> io::Result<()> {
         let file = self.fresh();
-        self.create(file)?;
-        let written = self.writer(file, 0).and_then(|mut writer| {
+        let written = self.create(file).and_then(|_| {
+            let mut writer = self.writer(file, 0)?;
             writer.write_all(&[0])?;
             writer.sync_all()
         });

@@ -186,6 +186,7 @@ fn shells_complete_profiles_transfers_and_names_on_the_server() {
     said(&site, &["mkdir", &server.remote("logs")]);
     server.place("logs/a b.csv", b"1");
     server.place("logs/other", b"2");
+    server.place("logs/x;touch${IFS}made", b"3");
     let local = site.scratch("f");
     std::fs::write(&local, "x").expect("a scratch directory is writable");
     said(
@@ -213,7 +214,21 @@ fn shells_complete_profiles_transfers_and_names_on_the_server() {
         assert_eq!(names, [server.remote("logs/")], "{shell}");
         let begun = server.remote("logs/a");
         let names = completed(&site, shell, &["-p", "server", "get", &begun]);
-        assert_eq!(names, [server.remote("logs/a b.csv")], "{shell}");
+        // bash would put the name on its command line without quotes.
+        let quoted = (shell != "bash").then(|| server.remote("logs/a b.csv"));
+        assert_eq!(names, Vec::from_iter(quoted), "{shell}");
+        if shell == "bash" {
+            // What is on its command line is a command: the third name would run one.
+            let all = completed(
+                &site,
+                shell,
+                &["-p", "server", "get", &server.remote("logs/")],
+            );
+            assert_eq!(all, [server.remote("logs/other")]);
+        }
+        let begun = server.remote("logs/o");
+        let names = completed(&site, shell, &["-p", "server", "get", &begun]);
+        assert_eq!(names, [server.remote("logs/other")], "{shell}");
         assert!(
             completed(&site, shell, &["-p", "none", "ls", &begun]).is_empty(),
             "{shell}"

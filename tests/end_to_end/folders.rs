@@ -253,6 +253,29 @@ fn a_sync_makes_one_tree_like_the_other_and_deletes_nothing_unless_it_is_told_to
         &["sync", "down", "--checksum", "--delete", &remote, down],
     );
     assert_same(&here, &back);
+
+    // A file here that has the name of a directory there stays.
+    write(&here.join("dir/file"), "from the server");
+    said(&site, &["sync", "up", local, &remote]);
+    write(&back.join("dir"), "mine");
+    let (code, told) = failed(&site, &["sync", "down", "--delete", &remote, down]);
+    assert!(
+        code != 0 && told.contains("1 files were not moved"),
+        "{told}"
+    );
+    assert_eq!(fs::read(back.join("dir")).expect("it stays"), b"mine");
+    // The directory of a variable without a value is the one after the login.
+    assert_eq!(failed(&site, &["sync", "up", "--delete", local, ""]).0, 2);
+    assert_eq!(failed(&site, &["sync", "down", "--delete", "", down]).0, 2);
+
+    // Where the server does not tell `Two` from `two`, the one may be what is shown of the other.
+    fs::rename(here.join("two"), here.join("Two")).expect("writable");
+    let (code, told) = failed(&site, &["sync", "up", "--delete", local, &remote]);
+    assert!(
+        code == 1 && told.contains("/two: may be the server's name"),
+        "{told}"
+    );
+    assert!(server.local("there/two").exists() && server.local("there/Two").exists());
 }
 
 fn start(site: &Site, words: &[&str]) -> Child {

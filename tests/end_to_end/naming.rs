@@ -90,6 +90,31 @@ fn names_mean_what_a_person_means_and_errors_begin_with_them() {
         "{told}"
     );
 
+    // The second of two files with one target fails, as with cp(1).
+    let twin = site.scratch("twin");
+    fs::create_dir(&twin).expect("writable");
+    fs::write(twin.join("a.csv"), "twin").expect("writable");
+    let other = twin.join("a.csv").to_str().expect("UTF-8").to_owned();
+    let twins = server.remote("twins");
+    said(&site, &["mkdir", &twins]);
+    let (code, told) = failed(&site, &["put", "-t", &twins, &other, &a]);
+    assert!(
+        code == 1 && told.contains("a.csv: something else"),
+        "{told}"
+    );
+    assert_eq!(
+        fs::read(server.local("twins/a.csv")).expect("it came"),
+        b"twin"
+    );
+    let twice = [format!("{day}/a.csv"), format!("{twins}/a.csv")];
+    let (code, told) = failed(&site, &["get", &twice[0], &twice[1], into]);
+    assert!(code == 1 && told.contains("a.csv: another file"), "{told}");
+    assert_eq!(fs::read(trees.join("a.csv")).expect("it came"), b"a.csv");
+    assert_eq!(
+        failed(&site, &["get", "-t", "-", &twice[0], &twice[1]]).0,
+        2
+    );
+
     // A pattern that goes to one file here stands for one name there.
     assert_eq!(
         said(&site, &["get", &format!("{day}/[a].csv"), "-"]),
@@ -132,6 +157,9 @@ fn names_mean_what_a_person_means_and_errors_begin_with_them() {
     let (code, told) = failed(&site, &["get", &missing, &format!("{day}/b.csv"), down]);
     assert_eq!(code, 3);
     assert!(told.contains("1 of 2 failed"), "{told}");
+    let pattern = format!("{missing}/*.csv");
+    let (code, told) = failed(&site, &["get", &pattern, &format!("{day}/b.csv"), down]);
+    assert!(code == 3 && told.contains("1 of 2 failed"), "{told}");
     let (code, told) = failed(&site, &["put", "nofile", &day]);
     assert_eq!(
         (code, told.as_str()),
@@ -159,6 +187,11 @@ fn a_file_goes_on_where_its_bytes_prove_it() {
     let (here, remote) = (site.scratch("log"), server.remote("log"));
     let local = here.to_str().expect("UTF-8");
     let get = ["get", "-C", &remote, local];
+    assert_eq!(
+        failed(&site, &["get", "-C", &server.remote("nothere"), local]).0,
+        3
+    );
+    assert!(!here.exists(), "nothing has come");
     fs::write(&here, &whole[..70_000]).expect("writable");
     let told = said(&site, &get);
     assert!(

@@ -3,6 +3,7 @@
 //! Above 400 lines because each option is tried with each kind of call that takes it.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use cellftp::client::{CallOptions, Client, Error, TransferFilter};
 use cellftp::proto::put_request::Message as Put;
@@ -15,7 +16,7 @@ use cellftp::proto::{
 };
 use prost_reflect::{DynamicMessage, MessageDescriptor, MethodDescriptor, Value};
 use sha2::{Digest, Sha256};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_stream::iter;
 use tonic::client::Grpc;
 use tonic::codegen::http::uri::PathAndQuery;
@@ -29,6 +30,10 @@ use crate::wire::Wire;
 
 /// Only users of this machine are administrators. A client over TCP is another principal.
 const ROLES: &str = "[roles]\nadminister = [\"uid:*\"]\n";
+
+/// Between two tries of a request whose first work is being ended. HTTP/2 closes the connection of a client that has
+/// more than a thousand uploads refused at once.
+const AGAIN: Duration = Duration::from_millis(20);
 
 fn named(id: &str) -> Option<CallOptions> {
     Some(CallOptions {
@@ -149,9 +154,7 @@ async fn a_put_whose_answer_was_lost_goes_on_and_is_told_of_and_writes_the_file_
     let again = async {
         loop {
             match written(&channel, put("lost", &content)).await {
-                Err(status) if kind(&status).1 == "REQUEST_RUNNING" => {
-                    tokio::task::yield_now().await
-                }
+                Err(status) if kind(&status).1 == "REQUEST_RUNNING" => sleep(AGAIN).await,
                 told => break told.unwrap(),
             }
         }
@@ -197,9 +200,7 @@ async fn a_put_that_broke_before_its_end_may_be_sent_again() {
         loop {
             match written(&channel, put("half", &content(40_000))).await {
                 // The work that began is being ended.
-                Err(status) if kind(&status).1 == "REQUEST_RUNNING" => {
-                    tokio::task::yield_now().await
-                }
+                Err(status) if kind(&status).1 == "REQUEST_RUNNING" => sleep(AGAIN).await,
                 told => break told.unwrap(),
             }
         }

@@ -1,20 +1,18 @@
 //! A file that arrives, and how it is stored.
 
 use std::fmt::Display;
-use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use serde_json::json;
-use tempfile::NamedTempFile;
 use tokio::io::AsyncWrite;
 
 use crate::args::{Args, Existing, Landing};
 use crate::destination::Destination;
 use crate::failure::Failure;
 use crate::output::{Plain, hex, report, seconds};
+use crate::partial::Partial;
 use crate::plain::json_text;
 use cellftp::client::{GetResult, ReadModuleFileResult, ReadTransferResult, ServerPath};
 
@@ -121,6 +119,20 @@ impl Arrival {
         })
     }
 
+    /// Prepares for the file `remote`, which keeps its name in a directory here. Writes nothing yet.
+    pub(crate) async fn within(
+        directory: &Path,
+        remote: &ServerPath,
+        landing: &Landing,
+    ) -> Result<Self, Failure> {
+        Ok(Self {
+            to: Destination::within(directory, remote, landing).await?,
+            remote: remote.clone(),
+            if_exists: landing.if_exists,
+            partial: None,
+        })
+    }
+
     /// Where its bytes are written.
     pub(crate) fn sink(&mut self) -> Result<Box<dyn AsyncWrite + Unpin>, Failure> {
         match &self.to {
@@ -142,20 +154,21 @@ impl Arrival {
 
     /// Makes the file under its temporary name. For files in a directory.
     pub(crate) fn begin(&mut self) -> Result<(), Failure> {
-        match &self.to {
-            Destination::Name(path) => self.partial = Some(Partial::create(path)?),
-            Destination::Stdout | Destination::Opened(..) => {}
-        }
+        let path = match &self.to {
+            Destination::Name(path) => path,
+            Destination::Stdout => return Err(no_partial(Path::new("-"))),
+            Destination::Opened(path, _) => return Err(no_partial(path)),
+        };
+        self.partial = Some(Partial::create(path)?);
         Ok(())
     }
 
     /// Writes the next bytes, after [`Arrival::begin`].
     pub(crate) fn write(&mut self, chunk: &[u8]) -> Result<(), Failure> {
         let Some(partial) = &mut self.partial else {
-            return Ok(());
+            return Err(no_partial(Path::new(&self.remote.to_string())));
         };
-        let written = partial.file.write_all(chunk);
-        written.map_err(|source| Failure::local(&partial.path, source))
+        partial.write(chunk)
     }
 
     /// Gives the whole file its name, and returns it.
@@ -210,112 +223,18 @@ impl Arrival {
     }
 }
 
-/// A file under a temporary name in its directory, so that no half-written file ever has the name of a whole
-/// one. A drop before it is complete deletes it.
-struct Partial {
-    file: NamedTempFile,
-    path: PathBuf,
-}
-
-impl Partial {
-    fn create(path: &Path) -> Result<Self, Failure> {
-        let directory = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        // The permissions of the file that is replaced, or those of any new file; less the umask.
-        let old = fs::metadata(path).map(|metadata| metadata.permissions());
-        let permissions = old.unwrap_or_else(|_| Permissions::from_mode(0o666));
-        let file = tempfile::Builder::new()
-            .prefix(&hidden(&name))
-            .permissions(permissions)
-            .tempfile_in(directory)
-            .map_err(|source| Failure::local(path, source))?;
-        Ok(Self {
-            file,
-            path: path.into(),
-        })
-    }
-
-    fn writer(&self) -> Result<tokio::fs::File, Failure> {
-        let file: File = self
-            .file
-            .as_file()
-            .try_clone()
-            .map_err(|source| Failure::local(&self.path, source))?;
-        Ok(file.into())
-    }
-
-    /// Gives the file its name, once its bytes are on the disk.
-    fn complete(self, if_exists: Existing) -> Result<(), Failure> {
-        let Self { file, path } = self;
-        file.as_file()
-            .sync_all()
-            .map_err(|source| Failure::local(&path, source))?;
-        let named = match if_exists {
-            Existing::Overwrite => file.persist(&path),
-            Existing::Fail => file.persist_noclobber(&path),
-        };
-        match named {
-            Ok(_) => Ok(()),
-            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
-                Err(Failure::Exists(path.display().to_string()))
-            }
-            Err(error) => Err(Failure::local(&path, error.error)),
-        }
-    }
-}
-
-/// The beginning of a temporary name. Names have at most 255 bytes (NAME_MAX), and some twenty follow.
-fn hidden(name: &str) -> String {
-    let mut end = name.len().min(200);
-    while !name.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!(".{}.partial-", name.get(..end).unwrap_or_default())
+/// One of many files that has no place of its own: its bytes would be lost.
+fn no_partial(path: &Path) -> Failure {
+    let text = "takes one file and not many; fetch each with its own command";
+    Failure::local(path, io::Error::other(text))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
-
-    fn names(directory: &Path) -> Vec<String> {
-        let entries = fs::read_dir(directory).unwrap();
-        entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect()
-    }
-
-    #[test]
-    fn a_partial_file_never_has_the_name_and_vanishes() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("a.bin");
-        let partial = Partial::create(&path).unwrap();
-        assert!(!path.exists());
-        assert_eq!(names(directory.path()).len(), 1);
-        drop(partial);
-        assert!(names(directory.path()).is_empty());
-    }
-
-    #[test]
-    fn a_complete_file_replaces_the_old_one_only_where_allowed() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("a.bin");
-        fs::write(&path, "old").unwrap();
-        let partial = Partial::create(&path).unwrap();
-        assert!(matches!(
-            partial.complete(Existing::Fail),
-            Err(Failure::Exists(_))
-        ));
-        assert_eq!(fs::read(&path).unwrap(), b"old");
-
-        let partial = Partial::create(&path).unwrap();
-        partial.file.as_file().write_all(b"new").unwrap();
-        partial.complete(Existing::Overwrite).unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"new");
-        assert_eq!(names(directory.path()), ["a.bin"]);
-    }
 
     #[test]
     fn that_a_file_has_grown_is_one_document_where_json_is_asked_for() {
@@ -354,6 +273,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn bytes_that_have_no_file_are_an_error() {
+        for path in ["-", "/dev/null"] {
+            let mut arrival = at(Path::new(path)).await;
+            assert!(arrival.begin().is_err(), "{path}");
+            assert!(arrival.write(b"lost").is_err(), "{path}");
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.bin");
+        let mut arrival = at(&path).await;
+        arrival.begin().unwrap();
+        arrival.write(b"kept").unwrap();
+        assert_eq!(arrival.keep().unwrap(), path);
+        assert_eq!(fs::read(path).unwrap(), b"kept");
+    }
+
+    #[tokio::test]
     async fn the_longest_name_there_is_can_be_written() {
         let directory = tempfile::tempdir().unwrap();
         for name in ["x".repeat(255), "ü".repeat(127)] {
@@ -376,7 +311,7 @@ mod tests {
         let mut arrival = at(&link).await;
         drop(arrival.sink().unwrap());
         let mut partial = arrival.partial.take().unwrap();
-        partial.file.write_all(b"new").unwrap();
+        partial.write(b"new").unwrap();
         partial.complete(Existing::Overwrite).unwrap();
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read(&real).unwrap(), b"new");

@@ -97,6 +97,15 @@ impl<'a> Batch<'a> {
         self.meter.aside(|| failure.print(json, deed));
     }
 
+    /// A file failed. The others go on, unless they would fail for the same reason: that is an error.
+    pub(crate) fn fail_alone(&mut self, failure: Failure) -> Result<(), Failure> {
+        if failure.ends_all() {
+            return Err(failure);
+        }
+        self.fail(&failure);
+        Ok(())
+    }
+
     /// Files that cannot be moved because of what failed before.
     pub(crate) fn lose(&mut self, files: usize, why: &str) {
         if files > 0 {
@@ -138,11 +147,11 @@ impl<'a> Batch<'a> {
         }
         let mut numbers = self.numbers.into_iter();
         match (numbers.next(), numbers.next()) {
-            (None, _) => Ok(()),
-            (Some(number), other) => Err(Failure::Some {
+            (None, _) if failed == 0 => Ok(()),
+            (number, other) => Err(Failure::Some {
                 failed,
                 all: moved + skipped + failed,
-                number: if other.is_none() { number } else { 1 },
+                number: number.filter(|_| other.is_none()).unwrap_or(1),
             }),
         }
     }
@@ -166,5 +175,26 @@ impl<'a> Batch<'a> {
         self.meter.aside(|| {
             let _ = writeln!(io::stderr().lock(), "{text}");
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[test]
+    fn files_that_were_lost_are_no_success() {
+        let args = Args::try_parse_from(["cellftp", "-q", "status"]).unwrap();
+        Batch::new(&args).end("sent").unwrap();
+        let mut batch = Batch::new(&args);
+        batch.lose(2, "their directory is not there");
+        let ended = batch.end("sent").unwrap_err();
+        assert_eq!(ended.number(), 1, "{ended}");
+        let mut batch = Batch::new(&args);
+        batch.fail(&Failure::Absent("/a: no such directory".into()));
+        batch.lose(2, "their directory is not there");
+        assert_eq!(batch.end("sent").unwrap_err().number(), 3);
     }
 }

@@ -5,6 +5,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use clap::Parser as _;
@@ -12,10 +13,10 @@ use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCan
 use tokio::runtime::Builder;
 
 use crate::args::Args;
-use crate::glob::name_in;
+use crate::glob::{is_pattern, name_in};
 use crate::output::words;
 use crate::remote::join;
-use cellftp::client::{Client, EntryKind, ServerPath, Target};
+use cellftp::client::{Client, Entry, EntryKind, ServerPath, Target};
 
 /// How long a question to the daemon itself may take.
 const DAEMON: Duration = Duration::from_secs(2);
@@ -23,12 +24,19 @@ const DAEMON: Duration = Duration::from_secs(2);
 /// How long a listing of the server may take: a login over the module takes some seconds.
 const SERVER: Duration = Duration::from_secs(10);
 
+/// The variable by which a shell asks for completions, and says which shell it is.
+pub(crate) const ASKED: &str = "CELLFTP_COMPLETE";
+
+/// See [`remember_shell`].
+static SHELL: OnceLock<OsString> = OnceLock::new();
+
 /// Completes the names of profiles.
 pub(crate) fn profiles() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         let found = ask(DAEMON, async |_, client| client.profiles().await.ok());
         let found = found.unwrap_or_default().into_iter();
         found
+            .filter(|profile| is_harmless(shell(), profile.name.as_bytes()))
             .map(|profile| CompletionCandidate::new(profile.name))
             .collect()
     })
@@ -44,41 +52,78 @@ pub(crate) fn transfers() -> ArgValueCandidates {
             let help = format!("{state} {}", transfer.path);
             CompletionCandidate::new(transfer.transfer_id).help(Some(help.into()))
         };
-        found.map(candidate).collect()
+        found
+            .filter(|transfer| is_harmless(shell(), transfer.transfer_id.as_bytes()))
+            .map(candidate)
+            .collect()
     })
 }
 
 /// Completes paths on the server: one listing, of the directory that is written so far.
 pub(crate) fn remote() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| complete(current, |_| false))
+}
+
+/// As [`remote`], for a word that may be a pattern. A name that would be one is not completed.
+pub(crate) fn remote_pattern() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
-        let written = current.as_bytes();
-        let end = written
-            .iter()
-            .rposition(|byte| *byte == b'/')
-            .map_or(0, |at| at + 1);
-        let (directory, begun) = written.split_at(end);
-        let shown = ServerPath::from(directory.to_vec());
-        let listed = ask(SERVER, async |target, client| {
-            client.list(&target?, &shown).await.ok()
-        });
-        let mut found = Vec::new();
-        for entry in listed.unwrap_or_default() {
-            let name = name_in(&entry);
-            if name.is_empty() || !name.starts_with(begun) {
-                continue;
-            }
-            let mut path = if directory.is_empty() {
-                name
-            } else {
-                join(directory, &name)
-            };
-            if entry.kind() == EntryKind::Directory {
-                path.push(b'/');
-            }
-            found.push(CompletionCandidate::new(OsString::from_vec(path)));
-        }
-        found
+        complete(current, |path| is_pattern(path) || path.contains(&b'\\'))
     })
+}
+
+fn complete(current: &OsStr, is_left_out: impl Fn(&[u8]) -> bool) -> Vec<CompletionCandidate> {
+    let written = current.as_bytes();
+    let end = written
+        .iter()
+        .rposition(|byte| *byte == b'/')
+        .map_or(0, |at| at + 1);
+    let (directory, begun) = written.split_at(end);
+    let shown = ServerPath::from(directory.to_vec());
+    let listed = ask(SERVER, async |target, client| {
+        client.list(&target?, &shown).await.ok()
+    });
+    paths(&listed.unwrap_or_default(), directory, begun)
+        .filter(|path| is_harmless(shell(), path) && !is_left_out(path))
+        .map(|path| CompletionCandidate::new(OsString::from_vec(path)))
+        .collect()
+}
+
+/// The paths of those entries of a directory that begin as it is written.
+fn paths(entries: &[Entry], directory: &[u8], begun: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    entries.iter().filter_map(move |entry| {
+        let name = name_in(entry);
+        if name.is_empty() || !name.starts_with(begun) {
+            return None;
+        }
+        let mut path = if directory.is_empty() {
+            name
+        } else {
+            join(directory, &name)
+        };
+        if entry.kind() == EntryKind::Directory {
+            path.push(b'/');
+        }
+        Some(path)
+    })
+}
+
+/// Remembers which shell asks, if one does. The variable is gone when words are looked for.
+pub(crate) fn remember_shell() {
+    SHELL.get_or_init(|| std::env::var_os(ASKED).unwrap_or_default());
+}
+
+/// The shell that asks; nothing where that is not known.
+fn shell() -> &'static OsStr {
+    SHELL.get().map_or(OsStr::new(""), OsString::as_os_str)
+}
+
+/// Whether a shell can put a word on the command line without any other meaning. A server chooses its names: one
+/// could be an option, or hold a command. zsh and fish quote what they insert. bash inserts it as it is.
+fn is_harmless(shell: &OsStr, word: &[u8]) -> bool {
+    let quotes = shell == "zsh" || shell == "fish";
+    let has_control = String::from_utf8_lossy(word).chars().any(char::is_control);
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._@%+=:,-".contains(byte);
+    !has_control && !word.starts_with(b"-") && (quotes || word.iter().all(is_plain))
 }
 
 /// Asks the daemon that the words so far name.
@@ -155,5 +200,54 @@ mod tests {
             options(words.into_iter().map(Into::into)),
             ["cellftp", "status"]
         );
+    }
+    #[test]
+    fn what_bash_completes_runs_nothing() {
+        let scratch = tempfile::tempdir().unwrap();
+        let names = [
+            "x;touch${IFS}made",
+            "$(touch made)",
+            "`touch made`",
+            "x>made",
+            "x\ntouch made",
+            "a b;touch made",
+            "x&touch made&",
+            "--socket=/tmp/other",
+            "plain-1.2_x.csv",
+        ];
+        let entries = names.map(|name| Entry {
+            name: name.into(),
+            ..Entry::default()
+        });
+        for directory in ["", "/logs/"] {
+            let mut offered = Vec::new();
+            for path in paths(&entries, directory.as_bytes(), b"") {
+                if !is_harmless("bash".as_ref(), &path) {
+                    continue;
+                }
+                let line = [b"true cellftp cat ".as_slice(), &path].concat();
+                let mut bash = std::process::Command::new("bash");
+                let ran = bash.arg("-c").arg(OsStr::from_bytes(&line));
+                ran.current_dir(scratch.path()).status().unwrap();
+                offered.push(String::from_utf8(path).unwrap());
+            }
+            let made = std::fs::read_dir(scratch.path()).unwrap().count();
+            assert_eq!(made, 0, "a name was run: {offered:?}");
+            let plain = format!("{directory}plain-1.2_x.csv");
+            assert!(offered.contains(&plain), "{offered:?}");
+            assert!(!offered.iter().any(|path| path.starts_with('-')));
+        }
+    }
+
+    #[test]
+    fn other_shells_quote_all_but_what_a_terminal_would_take_for_a_command() {
+        for shell in ["zsh", "fish"] {
+            assert!(is_harmless(shell.as_ref(), "/a b;c*".as_bytes()), "{shell}");
+            assert!(is_harmless(shell.as_ref(), b"/caf\xE9"), "{shell}");
+            for name in ["/a\nb", "/a\u{1b}[2J", "/a\u{9b}b", "-x"] {
+                assert!(!is_harmless(shell.as_ref(), name.as_bytes()), "{name:?}");
+            }
+        }
+        assert!(!is_harmless("elvish".as_ref(), b"a;b"));
     }
 }

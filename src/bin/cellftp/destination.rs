@@ -46,6 +46,22 @@ impl Destination {
         }
         taken(local, follow(local)?, landing).await
     }
+
+    /// The destination of the file `remote` in a directory here. What has the directory's name and is none is
+    /// never written to.
+    pub(crate) async fn within(
+        directory: &Path,
+        remote: &ServerPath,
+        landing: &Landing,
+    ) -> Result<Self, Failure> {
+        if directory.is_dir() {
+            return inside(directory, remote, landing).await;
+        }
+        Err(Failure::local(
+            directory,
+            io::ErrorKind::NotADirectory.into(),
+        ))
+    }
 }
 
 /// The destination in a directory, where the file keeps its name. The caller did not name a link that has this
@@ -252,6 +268,21 @@ mod tests {
         symlink("a-2.bin", &link).unwrap();
         assert!(
             matches!(of(&inside).await.unwrap(), Destination::Name(name) if name == inside.join("a-2.bin"))
+        );
+    }
+
+    #[tokio::test]
+    async fn a_file_that_has_the_name_of_a_directory_is_not_written_to() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
+        fs::write(&file, "mine").unwrap();
+        for path in [&file, Path::new("-"), Path::new("/dev/null")] {
+            let place = Destination::within(path, &"/a.bin".into(), &ANY).await;
+            assert_eq!(place.unwrap_err().number(), 4, "{}", path.display());
+        }
+        let place = Destination::within(directory.path(), &"/a.bin".into(), &ANY).await;
+        assert!(
+            matches!(place, Ok(Destination::Name(name)) if name == directory.path().join("a.bin"))
         );
     }
 

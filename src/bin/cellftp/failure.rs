@@ -54,6 +54,14 @@ pub(crate) enum Failure {
     /// The files here and there do not fit together.
     #[error("{0}")]
     Other(String),
+    /// Something was left as it is, because to change it could lose what somebody wants.
+    #[error("{path}: {why}")]
+    Left {
+        /// The name.
+        path: String,
+        /// What could be lost, and what to do.
+        why: String,
+    },
     /// A name of the server is not there.
     #[error("{0}")]
     Absent(String),
@@ -90,6 +98,14 @@ impl Failure {
         }
     }
 
+    /// Something that is left as it is.
+    pub(crate) fn left(path: impl Into<String>, why: impl Into<String>) -> Self {
+        Self::Left {
+            path: path.into(),
+            why: why.into(),
+        }
+    }
+
     /// The code that [`crate::exit::HELP`] promises.
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.number())
@@ -107,7 +123,7 @@ impl Failure {
             Self::Local { source, .. } => local_number(source),
             Self::Interrupted(_) | Self::Cancelled { .. } => 8,
             Self::Output(source) if source.kind() == io::ErrorKind::BrokenPipe => PIPE,
-            Self::Exists(_) | Self::Output(_) | Self::Start(_) => 1,
+            Self::Exists(_) | Self::Left { .. } | Self::Output(_) | Self::Start(_) => 1,
             Self::Call(error) | Self::For { source: error, .. } => match error {
                 Error::Address { .. } | Error::Credentials(_) => 2,
                 Error::Connect { .. } | Error::Closed | Error::Lost { .. } => 5,
@@ -126,6 +142,18 @@ impl Failure {
     /// The daemon's word for programs; empty where there is none.
     pub(crate) fn reason(&self) -> &str {
         self.refusal().map_or("", |refusal| &refusal.reason)
+    }
+
+    /// Whether the other files of a command would fail for the same reason.
+    pub(crate) fn ends_all(&self) -> bool {
+        if matches!(self, Self::Local { .. }) {
+            return false;
+        }
+        let of_all = matches!(
+            self.reason(),
+            "PROFILE_NOT_FOUND" | "PROFILE_NOT_ALLOWED" | "SESSION_NOT_FOUND" | "LOGIN_REFUSED"
+        );
+        of_all || matches!(self.number(), 5 | 6 | 8)
     }
 
     /// The daemon's error, where it is one.

@@ -1,7 +1,7 @@
 //! `cellftp get REMOTE... TARGET` and `cellftp cat REMOTE...`.
 
 use std::fs;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -12,19 +12,17 @@ use crate::aim::Aim;
 use crate::args::{Args, Get, Landing, is_standard_stream};
 use crate::arrival::{Arrival, Arrived};
 use crate::batch::Batch;
+use crate::begun::Begun;
 use crate::directory::{GET, or_refused};
 use crate::failure::Failure;
 use crate::glob::{Found, expand};
 use crate::links::is_within;
 use crate::meter::Meter;
 use crate::output::{Plain, report};
-use crate::receiving::{Incoming, fetch};
+use crate::receiving::{Incoming, fetch, inside};
 use crate::remote::{Remote, join};
 use crate::remote_tree::RemoteTree;
 use cellftp::client::{Client, Download, EntryKind, Error, GetResult, ServerPath, Target};
-
-/// Bytes before the place where a file goes on that are compared: the most that the daemon takes.
-const TAIL: u64 = 512;
 
 pub(crate) async fn run(args: &Args, get: &Get, client: &Client) -> Result<(), Failure> {
     let client = client.clone().with_growth(get.growth.into());
@@ -62,7 +60,7 @@ pub(crate) async fn run(args: &Args, get: &Get, client: &Client) -> Result<(), F
 
 /// The one name that a pattern stands for.
 async fn alone(args: &Args, client: &Client, pattern: &ServerPath) -> Result<ServerPath, Failure> {
-    let found = expand(args, &mut Remote::new(args, client)?, pattern).await?;
+    let found = expand(args, &mut Remote::new(args, client)?, pattern, Err).await?;
     match found.as_slice() {
         [one] => Ok(one.path.clone()),
         several => Err(Failure::Usage(format!(
@@ -160,31 +158,23 @@ async fn go_on(
     };
     let path = Arrival::at(local, remote, &landing).await?.keep()?;
     let here = |source| Failure::local(&path, source);
-    let mut options = fs::File::options();
-    let mut file = options
-        .read(true)
-        .append(true)
-        .create(true)
-        .open(&path)
-        .map_err(here)?;
-    let offset = file.metadata().map_err(here)?.len();
-    let mut tail = Vec::new();
-    file.seek(SeekFrom::Start(offset.saturating_sub(TAIL)))
-        .map_err(here)?;
-    file.try_clone()
-        .map_err(here)?
-        .take(TAIL)
-        .read_to_end(&mut tail)
-        .map_err(here)?;
+    let begun = Begun::at(&path).map_err(here)?;
+    let (offset, tail) = begun.end().map_err(here)?;
     let target = args.target()?;
     let client = client.with_tail(Bytes::from(tail));
     let meter = Meter::of(args, None);
-    let begun = begin(args, &client, &target, (remote, offset), &meter).await;
-    let download = begun.map_err(|failure| other(failure, &path, offset))?;
-    let mut sink = tokio::fs::File::from_std(file);
+    let download = begin(args, &client, &target, (remote, offset), &meter).await;
+    let download = download.map_err(|failure| other(failure, &path, offset))?;
+    let begun = begun.or_new(&path).map_err(here)?;
+    begun.has_length(offset).map_err(here)?;
+    let mut sink = begun.sink().map_err(here)?;
     let copied = copy(&meter, download, (offset, &|rest| rest), &mut sink).await;
     let result = copied.map_err(|error| other(error.into(), &path, offset))?;
     sink.sync_all().await.map_err(here)?;
+    let come = u64::try_from(result.chunk_size).unwrap_or_default();
+    begun
+        .has_length(offset.saturating_add(come))
+        .map_err(here)?;
     let name = path.display().to_string();
     let text = format!(
         "{}: went on at byte {offset}, {} bytes have come\n",
@@ -230,6 +220,10 @@ async fn many(
 ) -> Result<(), Failure> {
     let mut batch = Batch::new(args);
     let mut remote = Remote::new(args, client)?;
+    if is_standard_stream(directory) {
+        let text = "- takes one file; `cellftp cat` writes several to standard output";
+        return Err(Failure::Usage(text.into()));
+    }
     if !get.recursive && !directory.is_dir() {
         let text = "is no directory here; make it first, or give -r";
         return Err(Failure::local(directory, std::io::Error::other(text)));
@@ -242,14 +236,28 @@ async fn many(
                 entry: None,
             }]
         } else {
-            expand(args, &mut remote, name).await?
+            let failed = |failure| batch.fail_alone(failure);
+            match expand(args, &mut remote, name, failed).await {
+                Ok(found) => found,
+                Err(failure) => {
+                    batch.fail_alone(failure)?;
+                    continue;
+                }
+            }
         };
         // Several keep their names.
         let renamed = renamed && found.len() == 1;
         for Found { path, entry } in found {
             let entry = match entry {
-                None if get.recursive => remote.find(&path).await?,
-                entry => entry,
+                None if get.recursive => remote.find(&path).await,
+                entry => Ok(entry),
+            };
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(failure) => {
+                    batch.fail_alone(failure)?;
+                    continue;
+                }
             };
             let is_directory = entry
                 .as_ref()
@@ -267,8 +275,10 @@ async fn many(
                 } else {
                     inside(directory, &path)
                 };
-                let tree = RemoteTree::of(args, client, &path).await?;
-                take(tree, (&path, &base), &get.landing, &mut files, &mut batch);
+                match RemoteTree::of(args, client, &path).await {
+                    Ok(tree) => take(tree, (&path, &base), &get.landing, &mut files, &mut batch),
+                    Err(failure) => batch.fail_alone(failure)?,
+                }
             } else {
                 let size = entry.and_then(|entry| entry.size);
                 if get.recursive
@@ -293,15 +303,6 @@ async fn many(
     batch.end("fetched")
 }
 
-/// A directory here that gets the name of one on the server.
-fn inside(directory: &Path, path: &ServerPath) -> PathBuf {
-    use std::os::unix::ffi::OsStrExt as _;
-    let named = Path::new(std::ffi::OsStr::from_bytes(path.as_bytes()));
-    named
-        .file_name()
-        .map_or_else(|| directory.to_owned(), |name| directory.join(name))
-}
-
 /// Makes the directories of a tree here, and takes its files.
 pub(crate) fn take(
     tree: RemoteTree,
@@ -310,7 +311,6 @@ pub(crate) fn take(
     files: &mut Vec<Incoming>,
     batch: &mut Batch<'_>,
 ) {
-    use std::os::unix::ffi::OsStrExt as _;
     for failure in &tree.failed {
         batch.fail(failure);
     }
@@ -332,7 +332,8 @@ pub(crate) fn take(
     let mut lost = 0;
     for file in tree.files {
         let directory = base.join(file.below.parent().unwrap_or(Path::new("")));
-        if fs::symlink_metadata(&directory).is_err() {
+        // A file here may have the name.
+        if !directory.is_dir() {
             lost += 1;
             continue;
         }
@@ -348,4 +349,40 @@ pub(crate) fn take(
         });
     }
     batch.lose(lost, "their directories are not here");
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::remote_tree::RemoteFile;
+
+    #[test]
+    fn a_file_here_that_has_the_name_of_a_directory_of_the_server_stays() {
+        let here = tempfile::tempdir().unwrap();
+        fs::write(here.path().join("sub"), "mine").unwrap();
+        let tree = RemoteTree {
+            directories: vec!["sub".into(), "other".into()],
+            files: ["sub/a", "other/a"]
+                .map(|below| RemoteFile {
+                    below: below.into(),
+                    size: Some(1),
+                })
+                .into(),
+            ..RemoteTree::default()
+        };
+        let landing = Landing {
+            if_exists: crate::args::Existing::Overwrite,
+            follow_links: false,
+        };
+        let args = Args::try_parse_from(["cellftp", "-q", "status"]).unwrap();
+        let (mut batch, mut files) = (Batch::new(&args), Vec::new());
+        let top = ("/top".into(), here.path());
+        take(tree, (&top.0, top.1), &landing, &mut files, &mut batch);
+        let files: Vec<_> = files.iter().map(|file| file.remote.to_string()).collect();
+        assert_eq!(files, ["/top/other/a"]);
+        assert_eq!(batch.failures(), 2, "the directory, and the file in it");
+        assert_eq!(fs::read(here.path().join("sub")).unwrap(), b"mine");
+    }
 }

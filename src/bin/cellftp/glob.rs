@@ -114,15 +114,17 @@ pub(crate) struct Found {
 }
 
 /// The names on the server that a pattern stands for, in the order of the alphabet. Costs one listing for each
-/// directory. A path without a pattern is itself, and so is a pattern that stands for nothing.
+/// directory. A path without a pattern is itself, and so is a pattern that stands for nothing. A directory that
+/// cannot be listed is told by `failed`, and the others go on.
 pub(crate) async fn expand(
     args: &Args,
     remote: &mut Remote,
     pattern: &ServerPath,
+    mut failed: impl FnMut(Failure) -> Result<(), Failure>,
 ) -> Result<Vec<Found>, Failure> {
     let parts: Vec<&[u8]> = pattern.as_bytes().split(|byte| *byte == b'/').collect();
     let mut found = vec![(Vec::new(), None)];
-    let (mut begun, mut listed) = (false, false);
+    let (mut begun, mut listed, mut is_whole) = (false, false, true);
     for (at, part) in parts.iter().enumerate() {
         let is_last = at + 1 == parts.len();
         // Behind a pattern, a plain name is looked for as well.
@@ -147,7 +149,15 @@ pub(crate) async fn expand(
             } else {
                 directory.clone()
             };
-            for entry in remote.entries(&shown.clone().into()).await? {
+            let entries = match remote.entries(&shown.clone().into()).await {
+                Ok(entries) => entries,
+                Err(failure) => {
+                    failed(failure)?;
+                    is_whole = false;
+                    continue;
+                }
+            };
+            for entry in entries {
                 let name = name_in(&entry);
                 let may_go_down = entry.kind() != EntryKind::File;
                 if matches(part, &name) && (is_last || may_go_down) {
@@ -167,7 +177,7 @@ pub(crate) async fn expand(
         found = next;
         begun = true;
     }
-    if found.is_empty() {
+    if found.is_empty() && is_whole {
         found.push((name_of(pattern.as_bytes(), false), None));
     }
     let named = |(path, entry): (Vec<u8>, Option<Entry>)| Found {

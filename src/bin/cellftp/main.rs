@@ -6,6 +6,8 @@ mod aim;
 mod args;
 mod arrival;
 mod batch;
+mod begun;
+mod comparing;
 mod completion;
 mod deed;
 mod descriptor;
@@ -26,6 +28,8 @@ mod meter;
 mod module;
 mod output;
 mod pair;
+mod partial;
+mod places;
 mod plain;
 mod put;
 mod queue;
@@ -35,6 +39,7 @@ mod remote_tree;
 mod sending;
 mod service;
 mod status;
+mod surplus;
 mod sync;
 mod table;
 mod telling;
@@ -65,12 +70,10 @@ use failure::Failure;
 /// else than the daemon. Each call ends by itself before, and says what was under way.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// The variable by which a shell asks for completions.
-const ASKED: &str = "CELLFTP_COMPLETE";
-
 fn main() -> ExitCode {
+    completion::remember_shell();
     CompleteEnv::with_factory(Args::command)
-        .var(ASKED)
+        .var(completion::ASKED)
         .complete();
     let args = match Args::try_parse() {
         Ok(args) => args,
@@ -142,7 +145,13 @@ fn completions(shell: Shell) -> Result<(), Failure> {
     let completer = shells
         .completer(&name)
         .ok_or_else(|| Failure::Usage(format!("there are no completions for {name}")))?;
-    completer.write_registration(ASKED, "cellftp", "cellftp", "cellftp", &mut script)?;
+    completer.write_registration(
+        completion::ASKED,
+        "cellftp",
+        "cellftp",
+        "cellftp",
+        &mut script,
+    )?;
     output::write(&script)
 }
 

@@ -17,9 +17,12 @@ use crate::files::is_checked;
 use crate::local_tree::LocalTree;
 use crate::meter::Meter;
 use crate::output::{Plain, hex, report, seconds};
+use crate::places::{apart, look, make};
 use crate::remote::{Remote, join};
-use crate::sending::{Outgoing, Sending, ends_all};
-use cellftp::client::{Client, EntryKind, Error, PutOptions, PutResult, PutState, ServerPath};
+use crate::sending::{Outgoing, Sending};
+use cellftp::client::{
+    Client, Entry, EntryKind, Error, PutOptions, PutResult, PutState, ServerPath,
+};
 
 /// What a person can write for a directory that is to be sent.
 const WITH_R: &str = "With -r all that is in it is sent.";
@@ -152,37 +155,6 @@ pub(crate) fn below(base: &[u8], paths: &[PathBuf]) -> Vec<ServerPath> {
     paths.iter().map(path).collect()
 }
 
-/// Makes directories. One that cannot be made takes the files below it with it. Returns the others.
-pub(crate) async fn make(
-    remote: &mut Remote,
-    directories: &[ServerPath],
-    mut files: Vec<Outgoing>,
-    batch: &mut Batch<'_>,
-) -> Result<Vec<Outgoing>, Failure> {
-    let mut lost: Vec<Vec<u8>> = Vec::new();
-    let is_in = |path: &ServerPath, lost: &[u8]| path.as_bytes().starts_with(lost);
-    for directory in directories {
-        if lost.iter().any(|lost| is_in(directory, lost)) {
-            continue;
-        }
-        match remote.make(directory).await {
-            Ok(0) => {}
-            Ok(_) => batch.note("made", &directory.to_string()),
-            Err(failure) if ends_all(&failure) => return Err(failure),
-            Err(failure) => {
-                batch.fail(&failure);
-                let below = join(directory.as_bytes(), b"");
-                let before = files.len();
-                files.retain(|file| !is_in(&file.remote, &below));
-                let why = format!("{directory} could not be made");
-                batch.lose(before - files.len(), &why);
-                lost.push(below);
-            }
-        }
-    }
-    Ok(files)
-}
-
 /// Makes directories, and sends files that are not there yet.
 async fn send(
     args: &Args,
@@ -191,8 +163,9 @@ async fn send(
     (directories, files): (Vec<ServerPath>, Vec<Outgoing>),
     mut batch: Batch<'_>,
 ) -> Result<(), Failure> {
+    let files = apart(&directories, files, &mut batch);
     let mut remote = Remote::new(args, client)?;
-    let mut wanted = Vec::new();
+    let mut wanted = Vec::with_capacity(files.len());
     if how.asking.dry_run {
         let sent = files.into_iter().map(|file| ("would be sent", file.remote));
         let made = directories.into_iter().map(|path| ("would be there", path));
@@ -202,17 +175,19 @@ async fn send(
         return batch.end("sent: nothing was done");
     }
     let files = make(&mut remote, &directories, files, &mut batch).await?;
-    for file in files {
-        if how.if_exists == OnServer::SkipSame
-            && how.verify != Check::ReadBack
-            && remote.find(&file.remote).await?.is_some_and(|there| {
+    if how.if_exists == OnServer::SkipSame && how.verify != Check::ReadBack {
+        for (file, there) in look(&mut remote, files, &mut batch).await? {
+            let is_same = |there: &Entry| {
                 there.kind() == EntryKind::File && there.size == i64::try_from(file.size).ok()
-            })
-        {
-            batch.skip(&file.remote.to_string());
-        } else {
-            wanted.push(file);
+            };
+            if there.as_ref().is_some_and(is_same) {
+                batch.skip(&file.remote.to_string());
+            } else {
+                wanted.push(file);
+            }
         }
+    } else {
+        wanted = files;
     }
     let sending = Sending {
         args,

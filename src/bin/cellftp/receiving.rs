@@ -1,6 +1,9 @@
 //! Many files on their way from the server, in calls of many.
 
-use std::path::PathBuf;
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Component, Path, PathBuf};
 
 use bytes::Bytes;
 use serde_json::json;
@@ -11,7 +14,7 @@ use crate::arrival::Arrival;
 use crate::batch::Batch;
 use crate::failure::{Failure, told};
 use crate::output::hex;
-use crate::sending::is_sayable;
+use crate::sending::{is_sayable, sum};
 use cellftp::client::{Client, Error, GetFilesItem, ServerPath, Target};
 
 /// Files of one call: half of what the daemon takes.
@@ -43,19 +46,51 @@ pub(crate) async fn fetch(
     client: &Client,
     target: &Target,
     landing: &Landing,
-    mut files: Vec<Incoming>,
+    files: Vec<Incoming>,
     batch: &mut Batch<'_>,
 ) -> Result<(), Failure> {
+    let mut files = apart(files, batch);
     batch
         .meter
-        .expect(files.len(), files.iter().map(|file| file.size).sum());
+        .expect(files.len(), sum(files.iter().map(|file| file.size)));
     while !files.is_empty() {
-        let rest = files.split_off(a_call_of(&files));
+        let rest = files.split_off(a_call_of(files.iter().map(|file| &file.remote)));
         let call = std::mem::replace(&mut files, rest);
         together(client, target, landing, call, batch).await?;
         batch.check()?;
     }
     Ok(())
+}
+
+/// The files that have targets of their own. The second of two with one target fails, as with cp(1).
+fn apart(files: Vec<Incoming>, batch: &mut Batch<'_>) -> Vec<Incoming> {
+    let mut targets = HashSet::new();
+    let is_first = |file: &Incoming| {
+        let target = inside(&file.directory, &file.remote);
+        let plain = target
+            .components()
+            .filter(|part| *part != Component::CurDir);
+        let is_first = targets.insert(plain.collect::<PathBuf>());
+        if !is_first {
+            let why = format!(
+                "another file of this command becomes {}; fetch this one with a command of its own",
+                target.display()
+            );
+            batch.fail(&Failure::left(file.remote.to_string(), why));
+        }
+        is_first
+    };
+    let mut files = files;
+    files.retain(is_first);
+    files
+}
+
+/// The name in a directory here that a file or directory of the server gets.
+pub(crate) fn inside(directory: &Path, path: &ServerPath) -> PathBuf {
+    let named = Path::new(OsStr::from_bytes(path.as_bytes()));
+    named
+        .file_name()
+        .map_or_else(|| directory.to_owned(), |name| directory.join(name))
 }
 
 /// Fetches the files of one call.
@@ -76,7 +111,7 @@ async fn together(
             )));
             continue;
         }
-        match Arrival::at(&file.directory, &file.remote, landing).await {
+        match Arrival::within(&file.directory, &file.remote, landing).await {
             Ok(arrival) => wanted.push((file, Some(arrival))),
             Err(failure) => batch.fail(&failure),
         }
@@ -184,12 +219,51 @@ fn end(open: Open, sent: &Bytes, batch: &mut Batch<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// How many of the first files one call takes.
-fn a_call_of(files: &[Incoming]) -> usize {
+/// How many of the first paths one call takes.
+pub(crate) fn a_call_of<'a>(paths: impl Iterator<Item = &'a ServerPath>) -> usize {
     let mut names = 0;
-    let fits = |file: &&Incoming| {
-        names += file.remote.as_bytes().len();
+    let fits = |path: &&ServerPath| {
+        names += path.as_bytes().len();
         names <= NAMES
     };
-    files.iter().take(FILES).take_while(fits).count().max(1)
+    paths.take(FILES).take_while(fits).count().max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::args::Args;
+
+    fn file(remote: &str, directory: &str) -> Incoming {
+        Incoming {
+            remote: remote.into(),
+            directory: directory.into(),
+            size: u64::MAX,
+        }
+    }
+
+    #[test]
+    fn the_second_of_two_files_with_one_target_fails() {
+        let args = Args::try_parse_from(["cellftp", "-q", "status"]).unwrap();
+        let mut batch = Batch::new(&args);
+        let files = [file("/a/x", "d"), file("/b/x", "./d/"), file("/b/x", "e")];
+        let files = apart(files.into(), &mut batch);
+        let left: Vec<_> = files.iter().map(|file| file.remote.to_string()).collect();
+        // `./d/` is the same directory, and is only written otherwise.
+        assert_eq!(
+            (left, batch.failures()),
+            (vec!["/a/x".into(), "/b/x".to_owned()], 1)
+        );
+        assert_eq!(batch.end("fetched").unwrap_err().number(), 1);
+    }
+
+    #[test]
+    fn a_call_holds_what_the_daemon_takes() {
+        let call = |path: &str, count| a_call_of(vec![ServerPath::from(path); count].iter());
+        assert_eq!(call("a", 600), FILES);
+        assert_eq!(call(&"a".repeat(NAMES / 2), 3), 2);
+        assert_eq!(call(&"a".repeat(NAMES + 1), 1), 1);
+    }
 }

@@ -14,7 +14,29 @@ pub(crate) struct Remote {
     target: Target,
     place: String,
     /// By path without a slash at its end; `None` where there is no such directory.
-    known: HashMap<Vec<u8>, Option<Vec<Entry>>>,
+    known: HashMap<Vec<u8>, Option<Listing>>,
+}
+
+/// The entries of a directory. Trees ask for each of its names, so that it has an index.
+#[derive(Debug, Default)]
+struct Listing {
+    entries: Vec<Entry>,
+    /// The first place of each name.
+    places: HashMap<Vec<u8>, usize>,
+}
+
+impl Listing {
+    fn of(entries: Vec<Entry>) -> Self {
+        let mut places = HashMap::with_capacity(entries.len());
+        for (place, entry) in entries.iter().enumerate() {
+            places.entry(name_in(entry)).or_insert(place);
+        }
+        Self { entries, places }
+    }
+
+    fn find(&self, name: &[u8]) -> Option<&Entry> {
+        self.entries.get(*self.places.get(name)?)
+    }
 }
 
 impl Remote {
@@ -31,7 +53,7 @@ impl Remote {
     /// The entries of a directory.
     pub(crate) async fn entries(&mut self, directory: &ServerPath) -> Result<Vec<Entry>, Failure> {
         match self.listing(directory).await? {
-            Some(entries) => Ok(entries.clone()),
+            Some(listing) => Ok(listing.entries.clone()),
             None => Err(self.absent(directory)),
         }
     }
@@ -40,8 +62,7 @@ impl Remote {
     pub(crate) async fn find(&mut self, path: &ServerPath) -> Result<Option<Entry>, Failure> {
         let (directory, name) = split(path.as_bytes());
         let listing = self.listing(&directory.into()).await?;
-        let entry = listing.and_then(|all| all.iter().find(|entry| name_in(entry) == name));
-        Ok(entry.cloned())
+        Ok(listing.and_then(|listing| listing.find(&name)).cloned())
     }
 
     /// Whether there is such a directory.
@@ -91,16 +112,16 @@ impl Remote {
             }
             // It is new, and so it is empty.
             let key = trimmed(path.as_bytes()).to_vec();
-            self.known.insert(key, Some(Vec::new()));
+            self.known.insert(key, Some(Listing::default()));
         }
         Ok(missing.len())
     }
 
-    async fn listing(&mut self, directory: &ServerPath) -> Result<Option<&Vec<Entry>>, Failure> {
+    async fn listing(&mut self, directory: &ServerPath) -> Result<Option<&Listing>, Failure> {
         let key = trimmed(directory.as_bytes()).to_vec();
         if !self.known.contains_key(&key) {
             let listed = match self.client.list(&self.target, directory).await {
-                Ok(entries) => Some(entries),
+                Ok(entries) => Some(Listing::of(entries)),
                 Err(Error::Refused(refusal))
                     if refusal.code == Code::NotFound && is_name(&refusal.reason) =>
                 {
@@ -141,7 +162,7 @@ fn trimmed(path: &[u8]) -> &[u8] {
 }
 
 /// The directory of a path, and the name in it.
-fn split(path: &[u8]) -> (Vec<u8>, Vec<u8>) {
+pub(crate) fn split(path: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let path = trimmed(path);
     match path.iter().rposition(|byte| *byte == b'/') {
         None => (Vec::new(), path.to_vec()),
@@ -165,6 +186,19 @@ pub(crate) fn join(directory: &[u8], name: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_is_listed_twice_is_the_first_one() {
+        let entry = |name: &str, size| Entry {
+            name: name.into(),
+            size: Some(size),
+            ..Entry::default()
+        };
+        let listing = Listing::of(vec![entry("a", 1), entry("b", 2), entry("a", 3)]);
+        assert_eq!(listing.find(b"a").unwrap().size, Some(1));
+        assert_eq!(listing.find(b"b").unwrap().size, Some(2));
+        assert_eq!(listing.find(b"c"), None);
+    }
 
     #[test]
     fn paths_are_taken_apart_and_put_together() {

@@ -21,6 +21,9 @@ pub(crate) struct RemoteTree {
     pub(crate) files: Vec<RemoteFile>,
     /// What is not fetched, and why.
     pub(crate) left_out: Vec<(PathBuf, &'static str)>,
+    /// How many of these have another name than the listing shows, or may be directories: what is here under a
+    /// name of the source is then not known.
+    pub(crate) unclear: usize,
     /// What could not be listed.
     pub(crate) failed: Vec<Failure>,
 }
@@ -92,11 +95,14 @@ impl RemoteTree {
                 let line = String::from_utf8_lossy(&entry.raw).into_owned();
                 self.left_out
                     .push((directory.join(line), "a line that cannot be read"));
+                self.unclear += 1;
             } else if !is_safe(&name) {
                 self.left_out.push((below, "no name of a file here"));
+                self.unclear += 1;
             } else if !is_exact(&name) {
                 let why = "a name that the server does not show exactly";
                 self.left_out.push((below, why));
+                self.unclear += 1;
             } else if entry.addressable == Some(false) {
                 self.left_out
                     .push((below, "a name that no command of the module can say"));
@@ -111,6 +117,7 @@ impl RemoteTree {
                     EntryKind::Unspecified => {
                         self.left_out
                             .push((below, "neither a file nor a directory"));
+                        self.unclear += 1;
                     }
                 }
             }
@@ -157,6 +164,21 @@ mod tests {
             size: Some(3),
         };
         assert_eq!((tree.files, tree.directories), (vec![file], vec![]));
-        assert_eq!(tree.left_out.len(), 3);
+        assert_eq!((tree.left_out.len(), tree.unclear), (3, 2));
+        // Each of these may be a directory of another name, whose files are here.
+        for (name, kind) in [
+            ("", EntryKind::Unspecified),
+            ("/pub/x", EntryKind::Directory),
+            ("./x", EntryKind::Directory),
+            ("caf\u{FFFD}", EntryKind::Directory),
+            ("x", EntryKind::Unspecified),
+        ] {
+            let mut tree = RemoteTree::default();
+            tree.take(&WalkedEntries {
+                entries: vec![entry(name, kind)],
+                ..WalkedEntries::default()
+            });
+            assert_eq!(tree.unclear, 1, "{name:?}");
+        }
     }
 }

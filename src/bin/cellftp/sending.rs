@@ -1,10 +1,14 @@
 //! Many files on their way to the server: small ones in calls of many, each of the others in one of its own.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use rustix::fs::OFlags;
 use serde_json::json;
 use simcom_talk::ftps::value::RemotePath;
 use tokio_stream::StreamExt as _;
@@ -54,14 +58,14 @@ impl Sending<'_> {
     ) -> Result<(), Failure> {
         batch
             .meter
-            .expect(files.len(), files.iter().map(|file| file.size).sum());
+            .expect(files.len(), sum(files.iter().map(|file| file.size)));
         // A name that no command can say would end the call for all.
         let (files, unsayable): (Vec<_>, Vec<_>) =
             files.into_iter().partition(|file| is_sayable(&file.remote));
         for file in unsayable {
             let text = "its name has a quotation mark or a control character, which no command of the \
                         module can say; give it another name";
-            batch.fail(&Failure::local(&file.local, std::io::Error::other(text)));
+            batch.fail(&Failure::local(&file.local, io::Error::other(text)));
         }
         let (mut small, mut large): (Vec<_>, Vec<_>) =
             files.into_iter().partition(|file| file.size <= SMALL);
@@ -75,10 +79,7 @@ impl Sending<'_> {
         }
         for file in large {
             if let Err(failure) = self.alone(&file, batch).await {
-                if ends_all(&failure) {
-                    return Err(failure);
-                }
-                batch.fail(&failure);
+                batch.fail_alone(failure)?;
             }
             batch.check()?;
         }
@@ -98,15 +99,15 @@ impl Sending<'_> {
             let places = tokio_stream::iter(0..files.len());
             places.filter_map(move |place| {
                 let file = files.get(place)?;
-                match std::fs::read(&file.local) {
-                    Ok(content) if content.len() as u64 <= SMALL => {
+                match content_of(&file.local) {
+                    Ok(Some(content)) => {
                         read.lock().sent.push(place);
                         Some(SmallFile {
                             path: file.remote.clone(),
                             content: Bytes::from(content),
                         })
                     }
-                    Ok(_) => {
+                    Ok(None) => {
                         read.lock().grown.push(place);
                         None
                     }
@@ -130,7 +131,7 @@ impl Sending<'_> {
         let ends: Vec<u64> = files
             .iter()
             .scan(0, |end, file| {
-                *end += file.size;
+                *end = file.size.saturating_add(*end);
                 Some(*end)
             })
             .collect();
@@ -227,7 +228,23 @@ struct Read {
     sent: Vec<usize>,
     /// Too large by now.
     grown: Vec<usize>,
-    failed: Vec<(usize, std::io::Error)>,
+    failed: Vec<(usize, io::Error)>,
+}
+
+/// The bytes of a small file; `None` where it has become larger. Its name may have become one of a pipe, which has
+/// no end, since it was looked at.
+fn content_of(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let mut options = File::options();
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = options.read(true).custom_flags(flags).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other(
+            "is no regular file any more; send it alone",
+        ));
+    }
+    let mut content = Vec::new();
+    file.take(SMALL + 1).read_to_end(&mut content)?;
+    Ok((content.len() as u64 <= SMALL).then_some(content))
 }
 
 /// What became of a file of a call of many.
@@ -261,24 +278,17 @@ fn a_call_of(files: &[Outgoing]) -> usize {
     files.iter().take(FILES).take_while(fits).count().max(1)
 }
 
+/// The sum of sizes, which are what a server or a sparse file says they are.
+pub(crate) fn sum(sizes: impl Iterator<Item = u64>) -> u64 {
+    sizes.fold(0, u64::saturating_add)
+}
+
 /// Whether commands can say a path, as far as that is known without the module.
 pub(crate) fn is_sayable(path: &ServerPath) -> bool {
     match std::str::from_utf8(path.as_bytes()) {
         Ok(text) => RemotePath::of_text(text).is_ok(),
         Err(_) => RemotePath::given_in_bytes(path.as_bytes()).is_ok(),
     }
-}
-
-/// Whether the other files would fail for the same reason.
-pub(crate) fn ends_all(failure: &Failure) -> bool {
-    if matches!(failure, Failure::Local { .. }) {
-        return false;
-    }
-    let of_all = matches!(
-        failure.reason(),
-        "PROFILE_NOT_FOUND" | "PROFILE_NOT_ALLOWED" | "SESSION_NOT_FOUND" | "LOGIN_REFUSED"
-    );
-    of_all || matches!(failure.number(), 5 | 6 | 8)
 }
 
 #[cfg(test)]
@@ -295,6 +305,28 @@ mod tests {
         assert_eq!(a_call_of(&vec![file("a"); 6_000]), FILES);
         assert_eq!(a_call_of(&vec![file(&"a".repeat(NAMES / 2)); 3]), 2);
         assert_eq!(a_call_of(&[file(&"a".repeat(NAMES + 1))]), 1);
+    }
+
+    #[test]
+    fn a_pipe_that_takes_the_place_of_a_file_is_not_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a");
+        std::fs::write(&path, vec![7; 131_072]).unwrap();
+        assert_eq!(content_of(&path).unwrap().unwrap().len(), 131_072);
+        std::fs::write(&path, vec![7; 131_073]).unwrap();
+        assert_eq!(content_of(&path).unwrap(), None);
+        std::fs::remove_file(&path).unwrap();
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let (say, hear) = std::sync::mpsc::channel();
+        std::thread::spawn(move || say.send(content_of(&path).is_err()));
+        let heard = hear.recv_timeout(std::time::Duration::from_secs(10));
+        assert_eq!(heard, Ok(true), "it waits for a writer");
+    }
+
+    #[test]
+    fn sizes_that_no_disk_has_are_added_up() {
+        assert_eq!(sum([u64::MAX, 1].into_iter()), u64::MAX);
     }
 
     #[test]

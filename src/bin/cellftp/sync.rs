@@ -3,32 +3,38 @@
 use std::collections::HashSet;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::args::{
     Args, Asking, Check, Existing, Landing, OnServer, Remains, SyncCommand, SyncDown, SyncUp,
     Writing,
 };
 use crate::batch::Batch;
-use crate::failure::{Failure, told};
+use crate::comparing::compared;
+use crate::failure::Failure;
 use crate::get;
-use crate::glob::name_in;
 use crate::local_tree::LocalTree;
-use crate::put::{self, below, hash};
+use crate::places;
+use crate::put::{self, below};
 use crate::receiving::{Incoming, fetch};
 use crate::remote::{Remote, join};
-use crate::remote_tree::{RemoteTree, is_exact};
+use crate::remote_tree::RemoteTree;
 use crate::sending::Sending;
-use cellftp::client::{Client, EntryKind, GetFilesItem, ServerPath, Target};
-
-/// Files whose content is asked for in one call.
-const FILES: usize = 500;
+use crate::surplus;
+use cellftp::client::{Client, EntryKind, ServerPath};
 
 pub(crate) async fn run(
     args: &Args,
     command: &SyncCommand,
     client: &Client,
 ) -> Result<(), Failure> {
+    let (SyncCommand::Up(SyncUp { remote, .. }) | SyncCommand::Down(SyncDown { remote, .. })) =
+        command;
+    if remote.is_empty() {
+        let text =
+            "REMOTE is empty, as a variable without a value is; name a directory of the server";
+        return Err(Failure::Usage(text.into()));
+    }
     match command {
         SyncCommand::Up(given) => up(args, given, client).await,
         SyncCommand::Down(given) => down(args, given, client).await,
@@ -59,16 +65,18 @@ async fn up(args: &Args, given: &SyncUp, client: &Client) -> Result<(), Failure>
     put::take(local, base, tree, &mut files, &mut batch);
     if given.how.dry_run {
         for directory in &directories {
-            if !remote.exists(directory).await? {
-                batch.would("would be made", &directory.to_string());
+            match remote.exists(directory).await {
+                Ok(true) => {}
+                Ok(false) => batch.would("would be made", &directory.to_string()),
+                Err(failure) => batch.fail_alone(failure)?,
             }
         }
     } else {
-        files = put::make(&mut remote, &directories, files, &mut batch).await?;
+        files = places::make(&mut remote, &directories, files, &mut batch).await?;
     }
     let (mut wanted, mut same) = (Vec::new(), Vec::new());
-    for file in files {
-        match remote.find(&file.remote).await? {
+    for (file, there) in places::look(&mut remote, files, &mut batch).await? {
+        match there {
             Some(there) if there.kind() != EntryKind::File => batch.fail(&Failure::Directory {
                 path: file.remote.to_string(),
                 place: format!("or a link on {}", args.place()),
@@ -79,23 +87,23 @@ async fn up(args: &Args, given: &SyncUp, client: &Client) -> Result<(), Failure>
         }
     }
     if given.how.checksum {
-        let paths = same.iter().map(|file| file.remote.clone()).collect();
-        let there = hashes(client, &target, paths, &mut batch).await?;
-        for (file, there) in std::mem::take(&mut same).into_iter().zip(there) {
-            match there {
-                Some(there) if there == hash(&file.local).await? => same.push(file),
-                _ => wanted.push(file),
-            }
-        }
+        let files = std::mem::take(&mut same).into_iter();
+        let files = files.map(|file| (file.remote.clone(), file.local.clone(), file));
+        let (like, other) = compared(client, &target, files.collect(), &mut batch).await?;
+        same = like;
+        wanted.extend(other);
     }
     for file in &same {
         batch.skip(&file.remote.to_string());
     }
-    let extra = if given.how.delete {
-        extra(&mut remote, &directories, base, &known).await?
+    let mut extra = if given.how.delete {
+        surplus::on_server(&mut remote, &directories, base, &known, &mut batch).await?
     } else {
         Vec::new()
     };
+    if batch.failures() > 0 {
+        extra.clear();
+    }
     if given.how.dry_run {
         for file in &wanted {
             batch.would("would be sent", &file.remote.to_string());
@@ -137,36 +145,6 @@ async fn up(args: &Args, given: &SyncUp, client: &Client) -> Result<(), Failure>
     batch.end("sent")
 }
 
-/// What the directories of the server have that the source does not.
-async fn extra(
-    remote: &mut Remote,
-    directories: &[ServerPath],
-    base: &[u8],
-    known: &HashSet<PathBuf>,
-) -> Result<Vec<(ServerPath, EntryKind)>, Failure> {
-    let all: HashSet<Vec<u8>> = known
-        .iter()
-        .map(|path| join(base, path.as_os_str().as_bytes()))
-        .collect();
-    let mut extra = Vec::new();
-    for directory in directories {
-        if !remote.exists(directory).await? {
-            continue;
-        }
-        for entry in remote.entries(directory).await? {
-            let name = name_in(&entry);
-            let path = join(directory.as_bytes(), &name);
-            // A line that cannot be read, or a name that is no name, is nobody's to delete.
-            let is_name = !matches!(name.as_slice(), b"" | b"." | b"..") && !name.contains(&b'/');
-            let is_name = is_name && is_exact(&name);
-            if is_name && entry.addressable != Some(false) && !all.contains(&path) {
-                extra.push((path.into(), entry.kind()));
-            }
-        }
-    }
-    Ok(extra)
-}
-
 async fn down(args: &Args, given: &SyncDown, client: &Client) -> Result<(), Failure> {
     let mut batch = Batch::new(args);
     let target = args.target()?;
@@ -175,7 +153,6 @@ async fn down(args: &Args, given: &SyncDown, client: &Client) -> Result<(), Fail
         if_exists: Existing::Overwrite,
         follow_links: false,
     };
-    let is_whole = tree.failed.is_empty();
     let known: HashSet<PathBuf> = tree
         .directories
         .iter()
@@ -192,27 +169,25 @@ async fn down(args: &Args, given: &SyncDown, client: &Client) -> Result<(), Fail
         }
     }
     if given.how.checksum {
-        let path =
-            |below: &Path| join(given.remote.as_bytes(), below.as_os_str().as_bytes()).into();
-        let paths = same.iter().map(|file| path(&file.below)).collect();
-        let there = hashes(client, &target, paths, &mut batch).await?;
-        for (file, there) in std::mem::take(&mut same).into_iter().zip(there) {
-            match there {
-                Some(there) if there == hash(&given.local.join(&file.below)).await? => {
-                    same.push(file)
-                }
-                _ => wanted.push(file),
-            }
-        }
+        let files = std::mem::take(&mut same).into_iter().map(|file| {
+            let there = join(given.remote.as_bytes(), file.below.as_os_str().as_bytes());
+            (there.into(), given.local.join(&file.below), file)
+        });
+        let (like, other) = compared(client, &target, files.collect(), &mut batch).await?;
+        same = like;
+        wanted.extend(other);
     }
     for file in &same {
         batch.skip(&given.local.join(&file.below).display().to_string());
     }
-    let extra = if given.how.delete && is_whole {
-        too_much(&given.local, &known)
+    let mut extra = if given.how.delete {
+        surplus::here((&given.remote, &given.local), &tree, &known, &mut batch)
     } else {
         Vec::new()
     };
+    if batch.failures() > 0 {
+        extra.clear();
+    }
     if given.how.dry_run {
         for file in &wanted {
             batch.would(
@@ -251,58 +226,6 @@ async fn down(args: &Args, given: &SyncDown, client: &Client) -> Result<(), Fail
         }
     }
     batch.end("fetched")
-}
-
-/// Files and directories here that the source does not have, what is in a directory before it. Links and pipes
-/// stay.
-fn too_much(local: &Path, known: &HashSet<PathBuf>) -> Vec<(PathBuf, bool)> {
-    let here = LocalTree::of(local, false);
-    if !here.failed.is_empty() {
-        return Vec::new();
-    }
-    let files = here.files.iter().map(|file| (&file.below, false));
-    let directories = here.directories.iter().rev().map(|path| (path, true));
-    files
-        .chain(directories)
-        .filter(|(path, _)| !known.contains(*path))
-        .map(|(path, is_directory)| (local.join(path), is_directory))
-        .collect()
-}
-
-/// SHA-256 of files of the server, which are read for it; `None` for one that cannot be read.
-async fn hashes(
-    client: &Client,
-    target: &Target,
-    paths: Vec<ServerPath>,
-    batch: &mut Batch<'_>,
-) -> Result<Vec<Option<[u8; 32]>>, Failure> {
-    let mut all = vec![None; paths.len()];
-    for (call, paths) in paths.chunks(FILES).enumerate() {
-        let meter = batch.meter.clone();
-        client
-            .get_files(target, paths, |item| {
-                match item {
-                    GetFilesItem::Progress(report) => meter.queued(&report),
-                    GetFilesItem::Result(result) => {
-                        let place = usize::try_from(result.index).unwrap_or(usize::MAX);
-                        let place = place.saturating_add(call * FILES);
-                        if let (Some(of), None) = (all.get_mut(place), &result.failure) {
-                            *of = result.chunk_sha256.as_ref().try_into().ok();
-                        } else if let Some(failure) = result.failure {
-                            batch.fail(&Failure::For {
-                                path: result.path,
-                                source: told(failure),
-                            });
-                        }
-                    }
-                    GetFilesItem::Chunk(chunk) => meter.at("comparing", chunk.len() as u64),
-                    GetFilesItem::Info(_) | GetFilesItem::Summary(_) => {}
-                }
-                Ok(())
-            })
-            .await?;
-    }
-    Ok(all)
 }
 
 /// How files are written: as by `put` without options.

@@ -99,6 +99,7 @@ impl Failure {
             | Self::Absent(words)
             | Self::Other(words)
             | Self::NotServing(words) => words.clone(),
+            Self::Left { why, .. } => why.clone(),
             Self::Exists(path) => format!("{} exists here", Plain(path)),
             Self::Local { source, .. } => local(source),
             Self::Directory { place, .. } => format!("is a directory {}", Plain(place)),
@@ -117,9 +118,10 @@ impl Failure {
     /// The name that the failure is about, where it is not the one of the command line.
     fn name(&self) -> Option<&str> {
         match self {
-            Self::Local { path, .. } | Self::For { path, .. } | Self::Directory { path, .. } => {
-                Some(path)
-            }
+            Self::Local { path, .. }
+            | Self::For { path, .. }
+            | Self::Directory { path, .. }
+            | Self::Left { path, .. } => Some(path),
             Self::Cancelled { id } => Some(id),
             _ => None,
         }

@@ -47,11 +47,13 @@ impl<C: Connector> ModemActor<C> {
             self.begin(Purpose::BringUp, operation);
             return true;
         }
-        if self.mend() || self.look() {
+        // Whoever waits goes first.
+        if self.mend() || (self.jobs.is_empty() && self.look()) {
             return true;
         }
         let trouble = self.trouble.as_ref().map(|trouble| trouble.retry);
-        let times = [trouble, self.mend_at(), self.look_at()];
+        let look = self.look_at().filter(|_| self.jobs.is_empty());
+        let times = [trouble, self.mend_at(), look];
         let retry = times.into_iter().flatten().min();
         let mut buffer = [0; READ];
         let event = tokio::select! {
@@ -167,6 +169,8 @@ impl<C: Connector> ModemActor<C> {
                     Err(failure) => debug!(operation = %current.job.id, %failure, "failed"),
                 }
                 self.heed(&current.job.operation.standing, &result);
+                // The next job may come at once.
+                self.looked();
                 // The caller may be gone.
                 let _ = current.job.reply.send(result.map_err(Error::from));
             }

@@ -181,7 +181,7 @@ impl<C: Connector> ModemActor<C> {
 
     /// No user is left for whom to repair the connection.
     pub(super) fn stop_mending(&mut self) {
-        if matches!(self.purpose, Purpose::Mend(_)) && self.jobs.is_closed() {
+        if matches!(self.purpose, Purpose::Mend(_) | Purpose::Look) && self.jobs.is_closed() {
             self.abandon(Cause::Cancelled(Ending::BeforeItBegan));
         }
     }

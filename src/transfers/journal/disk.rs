@@ -113,7 +113,7 @@ impl Journal {
         Ok(done?)
     }
 
-    fn records(&self) -> Records {
+    pub(crate) fn records(&self) -> Records {
         let table = self.table();
         let entries = table.entries.iter();
         entries

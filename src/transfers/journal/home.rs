@@ -166,19 +166,26 @@ impl Journal {
     /// Looks at the disk without being asked to by a client: whether the place is still there and has room, and, after
     /// it failed, whether it can be written again.
     pub(crate) async fn look_at_the_disk(&self) {
-        let Ok(slot) = self.store.try_lock().map(|slot| slot.clone()) else {
+        let Ok(mut slot) = self.store.try_lock() else {
             // Whoever changes a record notices the same.
             return;
         };
-        let (home, known) = (Arc::clone(&self.home), slot.known);
         let failed = self.has_failed();
+        // A store that failed is opened anew: that another file can be written does not show that it can.
+        let records = (failed && slot.open.is_none())
+            .then(|| self.records())
+            .filter(|records| !records.is_empty());
+        let (home, known) = (Arc::clone(&self.home), slot.known);
+        let held = records.is_some().then_some(&mut slot);
         let looked = self.files.run(move |files| {
             let looked = home.check(&*files.disk, known).and_then(|()| {
                 files.check_room(0).map_err(spool)?;
                 if failed {
                     files.try_out().map_err(spool)?;
                 }
-                Ok(())
+                records
+                    .map(|records| home.reopen(files, records))
+                    .transpose()
             });
             Ok((looked, files.free()))
         });
@@ -186,6 +193,12 @@ impl Journal {
         let Ok((looked, free)) = looked.await else {
             return;
         };
+        let looked = looked.map(|reopened| {
+            if let (Some(slot), Some(store)) = (held, reopened) {
+                **slot = Slot::of(store);
+            }
+        });
+        drop(slot);
         metrics::sampled(&self.sample(free));
         match looked {
             // It failed while this look, which tried nothing, was under way: the next one tries it.

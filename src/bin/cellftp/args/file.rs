@@ -9,7 +9,7 @@ use clap::{ArgAction, Subcommand, ValueHint};
 use super::asking::Asking;
 use super::choice::{Check, Existing, Grown, OnServer, Remains};
 use super::value::server_path;
-use crate::completion::remote;
+use crate::completion::{remote, remote_pattern};
 use cellftp::client::ServerPath;
 
 #[derive(Debug, clap::Args)]
@@ -68,7 +68,7 @@ pub(crate) struct Get {
     /// Files to fetch, and where they go: REMOTE, REMOTE LOCAL, or REMOTE... DIRECTORY. *, ? and [...]
     /// stand for names on the server; quote them, so that the shell leaves them alone. A backslash
     /// before one of them makes it a part of the name. LOCAL - is standard output
-    #[arg(value_name = "REMOTE", required = true, num_args = 1.., add = remote())]
+    #[arg(value_name = "REMOTE", required = true, num_args = 1.., add = remote_pattern())]
     pub(crate) names: Vec<OsString>,
 
     /// File or directory for one file, whatever is here under the name of REMOTE

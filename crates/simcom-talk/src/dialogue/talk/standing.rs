@@ -227,9 +227,11 @@ impl Dialogue {
             self.session = Session::Unknown;
         }
         if let Ok(Output::Network(found)) = &result {
-            let sim = self.facts.registration.sim;
+            let before = &self.facts.registration;
+            // A module that refuses all questions has not found a network.
             self.facts.registration = Registration {
-                sim,
+                sim: before.sim,
+                registered: found.registered.or(before.registered),
                 ..found.clone()
             };
         }
