@@ -40,7 +40,7 @@ pub(crate) fn is_one_file(
     }
     Err(Failure::Usage(format!(
         "{} and {remote} are both here, and a line takes one file here and one path on the server; \
-         for this pair write {option} {wanted}, for two files two lines",
+         for this pair write {option} {wanted}, for several files a directory: -t DIRECTORY",
         local.display()
     )))
 }
