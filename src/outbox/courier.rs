@@ -32,11 +32,14 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// Transfers of one outbox that are under way at once. There is one link; more of them would only take disk space.
 const UNDER_WAY: usize = 16;
 
-/// How long a file is left alone that was not taken: each try costs writes to flash.
+/// How long a file is left alone that was not taken, or could not be put away: each try costs writes to flash.
 const REFUSED: Duration = Duration::from_secs(60);
 
 /// Files that the log names in one look because something is wrong with them.
 const TOLD: usize = 20;
+
+/// Texts that are remembered so that the log has each once, until nothing is wrong any more.
+const SAID: usize = 1000;
 
 /// Most transfers of one principal that are read: more than any configuration lets it have.
 const TRANSFERS: usize = 100_000;
@@ -46,12 +49,12 @@ const TRANSFERS: usize = 100_000;
 pub(crate) struct Courier {
     dispatch: Dispatch,
     steady: Steady,
-    /// What was wrong at the last look, so that the log has it once.
+    /// What was wrong since nothing was, so that the log has it once.
     said: HashSet<String>,
     /// The states of transfers that the last look knew.
     seen: HashSet<Mark>,
     changed: Arc<Notify>,
-    /// Files that were not taken lately, and until when they are left alone.
+    /// Files that were not taken or put away lately, and until when they are left alone.
     refused: HashMap<TransferId, Instant>,
     /// The directory that was there at the first look. Where something is mounted over it, its files are not gone.
     root: Option<(u64, u64)>,
@@ -144,6 +147,9 @@ impl Courier {
                 continue;
             };
             present.insert(id.clone());
+            if self.refused.contains_key(&id) {
+                continue;
+            }
             let done = match view.transfers.get(&id) {
                 None => {
                     let quiet = self.dispatch.outbox.quiet;
@@ -152,28 +158,24 @@ impl Courier {
                         next = next.min(wait);
                         continue;
                     }
-                    if room == 0 || self.refused.contains_key(&id) {
+                    if room == 0 {
                         continue;
                     }
                     room -= 1;
-                    let accepted = self.dispatch.accept(&view.folder, found, id.clone()).await;
-                    // A smaller one may still be taken.
-                    if accepted.is_err() {
-                        self.refused.insert(id, now + REFUSED);
-                    }
-                    accepted
+                    self.dispatch.accept(&view.folder, found, id.clone()).await
                 }
                 Some(transfer) => {
                     self.dispatch
-                        .follow(&view.folder, found, id, transfer)
+                        .follow(&view.folder, found, id.clone(), transfer)
                         .await
                 }
             };
-            // One file does not stop the others.
-            if let Err(error) = done
-                && wrong.len() < TOLD
-            {
-                wrong.push(error);
+            // One file does not stop the others: a smaller one may still be taken.
+            if let Err(error) = done {
+                self.refused.insert(id, now + REFUSED);
+                if wrong.len() < TOLD {
+                    wrong.push(error);
+                }
             }
         }
         self.dispatch.retain(&view.transfers);
@@ -182,7 +184,8 @@ impl Courier {
         if view.scan.is_complete && self.root == Some(view.folder.identity()) {
             for (id, transfer) in &view.transfers {
                 if transfer.record.state.is_over() && !present.contains(id) {
-                    self.dispatch.forget(id, Path::new("")).await?;
+                    let path = Path::new(transfer.record.wish.path.as_str());
+                    self.dispatch.forget(id, path).await?;
                 }
             }
         }
@@ -238,14 +241,19 @@ impl Courier {
     }
 
     fn say(&mut self, wrong: &[Error]) {
-        let texts: HashSet<String> = wrong.iter().map(Error::whole).collect();
-        for text in texts.difference(&self.said) {
-            tracing::warn!(
-                outbox = self.dispatch.outbox.name,
-                "{text}; it is tried again"
-            );
+        if wrong.is_empty() && self.refused.is_empty() {
+            self.said.clear();
         }
-        self.said = texts;
+        for error in wrong {
+            let text = error.whole();
+            if self.said.len() < SAID && !self.said.contains(&text) {
+                tracing::warn!(
+                    outbox = self.dispatch.outbox.name,
+                    "{text}; it is tried again"
+                );
+                self.said.insert(text);
+            }
+        }
     }
 }
 

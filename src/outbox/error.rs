@@ -30,7 +30,7 @@ pub(crate) enum Error {
     #[error("{}: the file changed while it was read", .0.display())]
     Changed(PathBuf),
     /// The transfer is not accepted, or cannot be changed.
-    #[error("{}: no transfer is kept for it", file.display())]
+    #[error("{}: its transfer does not get on", file.display())]
     Transfer {
         file: PathBuf,
         #[source]

@@ -46,6 +46,11 @@ impl Site {
     }
 
     fn daemon(&self, more: &str) -> Service {
+        self.daemon_after("100ms", more)
+    }
+
+    /// One that takes a file when it has not changed for `quiet`.
+    fn daemon_after(&self, quiet: &str, more: &str) -> Service {
         let mut command = Command::new(CELLFTPD);
         command.env(
             "CELLFTPD_DURABLE__DIRECTORY",
@@ -60,7 +65,7 @@ impl Site {
             command,
             &format!(
                 "[outbox.logs]\ndirectory = {out:?}\nprofile = \"s\"\ntarget = \"/in\"\n\
-                 quiet = \"100ms\"\n{more}{}",
+                 quiet = {quiet:?}\n{more}{}",
                 self.server.profile()
             ),
         )
@@ -186,9 +191,10 @@ fn what_was_sent_is_kept_where_that_is_wished_and_what_is_not_a_finished_file_st
 #[test]
 fn a_file_that_is_still_written_is_not_taken_early() {
     let site = Site::new();
-    let service = site.daemon("");
+    // Longer than a busy machine keeps the writer waiting, and shorter than it writes.
+    let service = site.daemon_after("1s", "");
     let mut content = Vec::new();
-    for part in 0..40 {
+    for part in 0..100 {
         content.extend([part; 1000]);
         let mut file = fs::File::options()
             .create(true)
